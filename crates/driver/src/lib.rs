@@ -1,0 +1,8 @@
+//! Turns a request for a meter into a dialogue of one protocol, over any link. No runtime, no sockets, no clock behind it.
+//!
+//! The only crate that knows both `hes-model` and the protocols.
+#![warn(missing_docs)]
+
+mod link;
+
+pub use link::{Counts, Exchange, Exchanged, Expect, LinkError, Patience, Verdict};

@@ -1,0 +1,35 @@
+//! Finding frames in a dirty stream.
+
+use std::ops::Range;
+
+/// What stands at the start of the bytes looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scan {
+    /// May become a frame: more bytes are needed to tell. Given up by the caller when the line falls silent.
+    NeedMore,
+    /// This many bytes, at least one, are not part of a frame.
+    Skip(usize, Why),
+    /// A whole frame with a right check sum stands here; everything before its start is wake-up or padding.
+    Frame(Range<usize>),
+}
+
+/// Why bytes are not part of a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Why {
+    /// No start byte.
+    Garbage,
+    /// A start, and what follows can't be a frame (second start, length, end).
+    Malformed,
+    /// Everything in place but the check sum.
+    Checksum,
+}
+
+/// What a protocol says about a byte stream. Any split of the input gives the same frames.
+///
+/// Implementations are total (no input panics) and look only at what they are given: `NeedMore` on the same bytes
+/// plus later ones continues. After `Skip(n, _)` the caller drops `n` bytes and scans again; after `Frame(r)` it uses
+/// `input[r]` and drops `r.end` bytes.
+pub trait Framing: Sync {
+    /// Looks at the start of `input`.
+    fn scan(&self, input: &[u8]) -> Scan;
+}
