@@ -1,0 +1,39 @@
+//! `cargo xtask fuzz`: every target of `protocols/fuzz`, with libFuzzer through cargo-fuzz.
+
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::command::{cargo, root, run as execute, succeeds};
+
+/// How long a target runs unless told otherwise.
+const SECONDS: &str = "600";
+
+/// `fuzz [TARGET] [SECONDS]`.
+pub(crate) fn run(arguments: &[String]) -> Result<()> {
+    if !succeeds(&mut cargo(&["fuzz", "--version"])) {
+        execute(&mut cargo(&["install", "cargo-fuzz", "--locked", "--version", "0.13.2"]))?;
+    }
+    let seconds = arguments.get(1).map_or(SECONDS, String::as_str);
+    let targets = match arguments.first() {
+        Some(target) if target != "all" => vec![target.clone()],
+        _ => targets()?,
+    };
+    for target in targets {
+        let limit = format!("-max_total_time={seconds}");
+        execute(&mut fuzz(&["run", &target, "--", &limit, "-print_final_stats=1", "-max_len=4096"]))?;
+    }
+    Ok(())
+}
+
+fn targets() -> Result<Vec<String>> {
+    let output = fuzz(&["list"]).output().context("cargo fuzz list")?;
+    Ok(String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect())
+}
+
+/// On a stable toolchain the sanitizer flags need `RUSTC_BOOTSTRAP`.
+fn fuzz(arguments: &[&str]) -> Command {
+    let mut command = cargo(&["fuzz"]);
+    command.args(arguments).current_dir(root().join("protocols")).env("RUSTC_BOOTSTRAP", "1");
+    command
+}
