@@ -6,6 +6,7 @@
 
 mod address;
 mod archive;
+mod decode_level;
 mod failure;
 mod ids;
 mod obis;
@@ -21,6 +22,7 @@ mod time;
 
 pub use address::{AddressError, CommAddress, MeterNo, NameError};
 pub use archive::{Area, Customer, Effective, Installation, Meter, MeterState, Reader, ServicePoint, Transformers};
+pub use decode_level::{DecodeLevel, DecodeLevels};
 pub use failure::{Failure, FailureKind};
 pub use ids::{
     AreaCode, ChannelName, CustomerNo, ExchangeId, GroupName, InstallationId, MeterId, ModelName, PlanName, ReaderCode,
