@@ -3,6 +3,13 @@
 //! The only crate that knows both `hes-model` and the protocols.
 #![warn(missing_docs)]
 
+mod env;
 mod link;
+mod model;
 
+pub use env::{Env, Outcome};
 pub use link::{Counts, Exchange, Exchanged, Expect, LinkError, Patience, Verdict};
+pub use model::{
+    Blocks, Capabilities, ClockForm, DailyFreeze, FreezeForm, LoadProfile, Model, ModelError, Quirk, Settlement,
+    capabilities,
+};
