@@ -32,4 +32,16 @@ pub enum Why {
 pub trait Framing: Sync {
     /// Looks at the start of `input`.
     fn scan(&self, input: &[u8]) -> Scan;
+
+    /// Looks at the start of `input` when nothing more will come: the line has fallen silent, or was closed.
+    ///
+    /// What would have needed more is not a frame, so one byte of it is given up and the rest looked at again: a true
+    /// frame may stand behind a false start that claimed to be long. `NeedMore` only for no input at all. Callers settle
+    /// until then, and keep nothing across a silence.
+    fn settle(&self, input: &[u8]) -> Scan {
+        match self.scan(input) {
+            Scan::NeedMore if !input.is_empty() => Scan::Skip(1, Why::Malformed),
+            scan => scan,
+        }
+    }
 }

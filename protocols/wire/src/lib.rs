@@ -1,6 +1,14 @@
-//! The little that all protocols share: how frames stand in a byte stream. Pure: no I/O, no clock, no allocation.
-#![warn(missing_docs)]
+//! The little that all protocols share: how frames stand in a byte stream, packed decimals, check sums, hexadecimal text.
+//!
+//! Pure: no I/O, no clock, no allocation. What only one protocol needs lives in that protocol's crate.
+#![warn(missing_docs, clippy::indexing_slicing)]
+#![cfg_attr(test, expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails panics"))]
 
+pub mod bcd;
 mod framing;
+pub mod hex;
+mod sum;
 
 pub use framing::{Framing, Scan, Why};
+pub use hex::Hex;
+pub use sum::sum8;

@@ -1,0 +1,91 @@
+//! What a meter says when it refuses.
+
+use std::fmt::{self, Debug, Display, Formatter};
+
+use crate::Dialect;
+
+/// Names of the bits of ERR, DL/T 645-2007 clause 5.2.6 and its table; several may be set.
+const NAMES_2007: Names = [
+    "other",
+    "no_requested_data",
+    "password_or_authorisation",
+    "baud_cannot_change",
+    "too_many_year_zones",
+    "too_many_day_periods",
+    "too_many_tariffs",
+    "reserved",
+];
+/// The 1997 edition is taken to use the same bits.
+const NAMES_1997: Names = NAMES_2007;
+/// Bits of the low byte of SERR, the error word of security authentication. From memory of the supplement.
+const NAMES_SECURITY: Names = [
+    "other",
+    "repeated_recharge",
+    "esam_check_failed",
+    "identity_failed",
+    "customer_number_mismatch",
+    "recharge_count_wrong",
+    "over_hoarding_limit",
+    "address_abnormal",
+];
+
+type Names = [&'static str; 8];
+
+/// The reasons of a refusal, bit by bit.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Errors {
+    bits: u16,
+    names: &'static Names,
+}
+
+impl Errors {
+    /// The bits of an error byte.
+    pub const fn new(dialect: Dialect, byte: u8) -> Self {
+        let names = match dialect {
+            Dialect::V2007 => &NAMES_2007,
+            Dialect::V1997 => &NAMES_1997,
+        };
+        Self { bits: byte as u16, names }
+    }
+    /// The bits of the error word of security authentication.
+    pub const fn security(word: u16) -> Self {
+        Self { bits: word, names: &NAMES_SECURITY }
+    }
+    /// The bits as sent.
+    pub const fn bits(self) -> u16 {
+        self.bits
+    }
+    /// The names of the bits that are set, lowest first. Bits above the eighth have none and say `reserved`.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        (0..u16::BITS as usize)
+            .filter(move |bit| self.bits >> bit & 1 == 1)
+            .map(move |bit| self.names.get(bit).copied().unwrap_or("reserved"))
+    }
+    /// Whether the meter says that it has no such data.
+    pub fn no_such_data(self) -> bool {
+        self.names().any(|name| name == "no_requested_data")
+    }
+    /// Whether the meter says that password or authorisation is wrong.
+    pub fn not_authorised(self) -> bool {
+        self.names().any(|name| name == "password_or_authorisation")
+    }
+}
+
+impl Display for Errors {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if self.bits == 0 {
+            return f.write_str("no reason given");
+        }
+        let mut gap = "";
+        self.names().try_for_each(|name| {
+            f.write_str(gap)?;
+            gap = ", ";
+            f.write_str(name)
+        })
+    }
+}
+impl Debug for Errors {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{:02X} ({self})", self.bits)
+    }
+}
