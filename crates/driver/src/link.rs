@@ -128,7 +128,13 @@ pub trait Exchange: Send {
     ) -> impl Future<Output = Result<Exchanged, LinkError>> + Send;
 
     /// Sends a frame that has no answer (a broadcast); returns when its last byte is out.
-    fn send(&mut self, frame: &[u8]) -> impl Future<Output = Result<UtcMicros, LinkError>> + Send;
+    ///
+    /// The frame is made when the turn is there, right before its first byte goes out: a broadcast time that was made
+    /// before waiting in line would set clocks late.
+    fn send(
+        &mut self,
+        frame: &mut (dyn FnMut() -> Vec<u8> + Send),
+    ) -> impl Future<Output = Result<UtcMicros, LinkError>> + Send;
 
     /// Changes the line's speed and format for what follows in this dialogue.
     fn line(&mut self, change: LineSettings) -> impl Future<Output = Result<(), LinkError>> + Send;
