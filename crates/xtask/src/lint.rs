@@ -24,5 +24,5 @@ fn deny() -> Result<()> {
     if !succeeds(&mut cargo(&["deny", "--version"])) {
         execute(&mut cargo(&["install", "cargo-deny", "--locked", "--version", "0.20.2"]))?;
     }
-    execute(&mut cargo(&["deny", "--offline", "check", "licenses", "bans", "sources"]))
+    execute(&mut cargo(&["deny", "check", "licenses", "bans", "sources"]))
 }
