@@ -1,0 +1,112 @@
+//! Stored readings, and what proves one of them.
+
+use hes_model::{
+    ChannelName, ExchangeId, MeterClock, MeterNo, NoValue, Obis, PlanName, Quantity, ReadingSeq, RuleId, UtcMicros,
+};
+
+/// One stored version of a reading.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ReadingRow {
+    /// Whose.
+    pub meter_no: MeterNo,
+    /// Which register.
+    pub register: Obis,
+    /// Its alias.
+    pub alias: String,
+    /// `instant`, `daily`, `monthly`, `interval_15`…
+    pub series: String,
+    /// The slot.
+    pub slot: UtcMicros,
+    /// The number with its unit.
+    pub quantity: Option<Quantity>,
+    /// Why there is no number.
+    pub no_value: Option<NoValue>,
+    /// `good` or `suspect`.
+    pub quality: QualityCode,
+    /// The rules a suspect value broke.
+    pub rules: Vec<RuleId>,
+    /// Version of the slot, from 1.
+    pub version: u32,
+    /// Whether no other version supersedes it.
+    pub current: bool,
+    /// Ingest sequence.
+    pub seq: ReadingSeq,
+    /// When the value was captured, in UTC.
+    pub captured_at: UtcMicros,
+    /// When we received it, in UTC.
+    pub received_at: UtcMicros,
+    /// The meter's own stamp for it, in its civil time.
+    pub meter_clock: Option<MeterClock>,
+    /// When the value occurred (maximum demand), by the meter's clock.
+    pub occurred: Option<MeterClock>,
+    /// The exchange that proves it.
+    pub exchange: Option<ExchangeId>,
+}
+
+/// The quality of a version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QualityCode {
+    /// Passed every rule.
+    Good,
+    /// Broke at least one.
+    Suspect,
+}
+
+/// Everything that proves a reading.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Evidence {
+    /// The version asked for.
+    pub reading: ReadingRow,
+    /// Every version of its slot, oldest first.
+    pub versions: Vec<ReadingRow>,
+    /// The exchange it was taken from; `null` once the retention of evidence is over.
+    pub exchange: Option<ExchangeEvidence>,
+}
+
+/// One exchange, as it went over the wire.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ExchangeEvidence {
+    /// Its number.
+    pub id: ExchangeId,
+    /// The channel it went over.
+    pub channel: ChannelName,
+    /// The meter that was asked.
+    pub meter_no: MeterNo,
+    /// The plan it was for; `null` for on-demand reads.
+    pub plan: Option<PlanName>,
+    /// Its class: `scheduled`, `backfill`, `on_demand`…
+    pub class: String,
+    /// When the last byte of the request had gone out.
+    pub sent_at: UtcMicros,
+    /// When the last byte of the answer was here.
+    pub received_at: UtcMicros,
+    /// What was sent.
+    pub request: EvidenceBytes,
+    /// What was answered.
+    pub answer: EvidenceBytes,
+}
+
+/// Bytes and their explanation, field by field.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct EvidenceBytes {
+    /// Two hex digits a byte, parted by blanks.
+    pub hex: String,
+    /// The fields, in the order of the bytes.
+    pub fields: Vec<EvidenceField>,
+}
+
+/// One field of a frame.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct EvidenceField {
+    /// First byte, counted from 0.
+    pub offset: usize,
+    /// How many bytes.
+    pub len: usize,
+    /// What the field is, in English.
+    pub name: String,
+    /// What the field is, in Chinese.
+    pub name_zh: String,
+    /// What it says.
+    pub value: String,
+}

@@ -1,0 +1,145 @@
+//! On-demand reads (召测): asked for, waited for, answered.
+
+use hes_model::{ExchangeId, FailureKind, MeterClock, MeterNo, NoValue, Obis, Quantity, UtcMicros};
+use jiff::civil::{Date, DateTime};
+
+/// What to read from one meter now.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReadRequest {
+    /// Which meter.
+    pub meter: MeterNo,
+    /// What of it.
+    pub what: ReadWhat,
+}
+
+/// The kinds of on-demand reads. Registers are named by OBIS code or alias.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(tag = "series", rename_all = "snake_case", deny_unknown_fields)]
+pub enum ReadWhat {
+    /// Values of now.
+    Instant {
+        /// Which registers.
+        registers: Vec<String>,
+    },
+    /// Daily freezes.
+    Daily {
+        /// Which registers.
+        registers: Vec<String>,
+        /// Latched at 00:00 of these days.
+        days: Vec<Date>,
+    },
+    /// Settlement values.
+    Monthly {
+        /// Which registers.
+        registers: Vec<String>,
+        /// First days of months.
+        months: Vec<Date>,
+    },
+    /// Load-profile points.
+    Interval {
+        /// Which registers.
+        registers: Vec<String>,
+        /// 1, 5, 15, 30 or 60.
+        minutes: u8,
+        /// First interval's start, civil.
+        from: DateTime,
+        /// End, exclusive, civil.
+        to: DateTime,
+    },
+    /// The meter's clock.
+    Clock,
+}
+
+/// How far a read is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReadState {
+    /// Waits for its channel's turn.
+    Queued,
+    /// Being asked.
+    Running,
+    /// Ended with at least one value, or the clock.
+    Done,
+    /// Ended without.
+    Failed,
+    /// Its time ran out before it was asked.
+    Expired,
+}
+
+impl ReadState {
+    /// Whether nothing more comes.
+    pub const fn is_final(self) -> bool {
+        matches!(self, ReadState::Done | ReadState::Failed | ReadState::Expired)
+    }
+}
+
+/// An on-demand read and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ReadStatus {
+    /// Its number.
+    pub id: i64,
+    /// Whose.
+    pub meter: MeterNo,
+    /// How far.
+    pub state: ReadState,
+    /// When it was asked for.
+    pub created_at: UtcMicros,
+    /// When it expires.
+    pub deadline_at: UtcMicros,
+    /// When it ended.
+    pub finished_at: Option<UtcMicros>,
+    /// What the meter said.
+    pub values: Vec<ReadValue>,
+    /// What it did not say, and why.
+    pub failures: Vec<ReadFailure>,
+    /// Its clock, where that was asked for.
+    pub clock: Option<ReadClock>,
+}
+
+/// One value of an on-demand read.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ReadValue {
+    /// Which register.
+    pub register: Obis,
+    /// Its alias.
+    pub alias: String,
+    /// `instant`, `daily`, `monthly`, `interval_15`…
+    pub series: String,
+    /// The slot by the meter's clock; `null` for a value of now.
+    pub slot: Option<MeterClock>,
+    /// The number with its unit.
+    pub quantity: Option<Quantity>,
+    /// Why there is no number.
+    pub no_value: Option<NoValue>,
+    /// When the value occurred (maximum demand), by the meter's clock.
+    pub occurred: Option<MeterClock>,
+    /// Plausibility rules it broke; empty for a good value.
+    pub rules: Vec<String>,
+    /// The exchange that proves it.
+    pub exchange: Option<ExchangeId>,
+}
+
+/// One thing that was not obtained.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ReadFailure {
+    /// Which register; `null` where the dialogue as a whole failed.
+    pub register: Option<Obis>,
+    /// Which slot.
+    pub slot: Option<MeterClock>,
+    /// The cause.
+    pub kind: FailureKind,
+    /// What was seen.
+    pub detail: String,
+}
+
+/// A meter's clock against ours.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ReadClock {
+    /// What it showed.
+    pub meter_clock: MeterClock,
+    /// When, by our clock.
+    pub at: UtcMicros,
+    /// Meter minus host, in milliseconds; above 0 the meter is ahead.
+    pub offset_ms: i64,
+}
