@@ -1,1 +1,39 @@
+//! Sockets and ports: the only crate that opens *field* links (serial ports, sockets to meters and modules).
+//!
+//! It knows bytes, time and media, and no protocol: where a frame ends is asked of a `Framing`, what a frame is worth
+//! of an `Expect`. It does not queue, retry or choose whom to ask; a channel's turnstile does.
+#![warn(missing_docs)]
 
+mod answer;
+mod ask;
+mod backoff;
+mod config;
+mod deadlines;
+mod dial;
+mod dial_in;
+mod direct;
+mod error;
+mod line;
+mod metrics;
+mod serial;
+mod source;
+mod target;
+#[cfg(test)]
+mod toy;
+
+pub use answer::{Answer, Step};
+pub use ask::AskError;
+pub use backoff::Backoff;
+pub use config::{
+    BackoffConfig, DialConfig, ListenerConfig, ModemLine, RtsMode, SerialConfig, SerialPortConfig, TransportConfig,
+};
+pub use deadlines::{Deadlines, Pace};
+pub use dial_in::{
+    Allowed, AllowedConflict, Conflict, DialIn, DialInPort, Identify, Listener, Notice, Refusal, UnknownDevice,
+};
+pub use direct::DirectLink;
+pub use error::OpenError;
+pub use line::{Idle, Line, LineCounters, Medium};
+pub use metrics::TransportMetrics;
+pub use source::{LinkSource, Transport};
+pub use target::{Target, TargetError};

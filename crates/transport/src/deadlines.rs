@@ -1,0 +1,91 @@
+//! How long an answer may take, from the line's speed, the path's delay and the standard.
+
+use std::time::Duration;
+
+use hes_driver::Patience;
+use hes_model::{ChannelConfig, LineSettings};
+
+use crate::Medium;
+
+/// What a channel's path does to time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// Speed and format of the line the meters are on; behind a serial server too.
+    pub line: LineSettings,
+    /// What the path adds to a meter's own reply time at the most.
+    pub extra_delay: Duration,
+}
+
+impl Pace {
+    /// The pace of a configured channel.
+    pub fn of(channel: &ChannelConfig) -> Self {
+        Self { line: channel.line, extra_delay: Duration::from_millis(channel.extra_delay_ms.into()) }
+    }
+}
+
+/// The three deadlines of one exchange, counted from the request's last byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deadlines {
+    /// To the first byte of an answer.
+    pub first: Duration,
+    /// Longest silence inside a frame.
+    pub gap: Duration,
+    /// To the last byte of everything. The *longest answer time* when not shortened by learned reply times.
+    pub whole: Duration,
+}
+
+impl Deadlines {
+    /// The longest that the standard, the path and the line allow.
+    ///
+    /// On a serial port bytes arrive as they are sent. A device on a socket may hold an answer until it is complete,
+    /// so there the first byte may come as late as the last.
+    pub fn longest(pace: &Pace, patience: &Patience, medium: Medium) -> Self {
+        let on_line = pace.line.duration_of(patience.answer_bytes);
+        let held_back = if medium == Medium::Serial { Duration::ZERO } else { on_line };
+        let first = patience.reply + pace.extra_delay + held_back;
+        let gap = patience.gap + pace.extra_delay;
+        Self { first, gap, whole: patience.reply + pace.extra_delay + on_line + gap }
+    }
+
+    /// The same with a shorter wait for the first byte, as learned from this meter; never longer than before.
+    pub fn expecting(self, first: Duration) -> Self {
+        let first = first.min(self.first);
+        Self { first, whole: self.whole - (self.first - first), ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Patience =
+        Patience { reply: Duration::from_millis(500), gap: Duration::from_millis(500), answer_bytes: 24 };
+
+    fn pace(extra_ms: u64) -> Pace {
+        Pace { line: LineSettings::DLT645, extra_delay: Duration::from_millis(extra_ms) }
+    }
+
+    #[test]
+    fn on_a_serial_port_the_first_byte_is_due_after_the_reply_delay_of_the_standard() {
+        let d = Deadlines::longest(&pace(0), &PATIENCE, Medium::Serial);
+        assert_eq!(d.first, Duration::from_millis(500));
+        assert_eq!(d.whole.as_millis(), 500 + 109 + 500);
+    }
+
+    #[test]
+    fn a_serial_server_may_hold_the_answer_until_it_is_complete() {
+        let d = Deadlines::longest(&pace(200), &PATIENCE, Medium::Dial);
+        assert_eq!(d.first.as_millis(), 500 + 200 + 109);
+        assert_eq!(d.gap, Duration::from_millis(700));
+        assert!(d.whole >= d.first);
+    }
+
+    #[test]
+    fn what_was_learned_shortens_the_wait_and_never_lengthens_it() {
+        let longest = Deadlines::longest(&pace(0), &PATIENCE, Medium::Serial);
+        let learned = longest.expecting(Duration::from_millis(60));
+        assert_eq!(learned.first, Duration::from_millis(60));
+        assert_eq!(longest.whole - learned.whole, Duration::from_millis(440));
+        assert_eq!(longest.expecting(Duration::from_secs(9)), longest);
+    }
+}
