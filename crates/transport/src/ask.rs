@@ -81,14 +81,15 @@ impl Line {
         }
     }
 
-    /// Sends a frame that has no answer; the moment its last byte is out. Waits until then.
+    /// Sends a frame that has no answer, made when the line is ready for it (it may tell the time); the moment its last
+    /// byte is out. Waits until then.
     ///
     /// # Cancel safety
     ///
     /// As [`ask`](Line::ask).
-    pub async fn tell(&mut self, frame: &[u8]) -> Result<UtcMicros, AskError> {
+    pub async fn tell(&mut self, frame: &mut (dyn FnMut() -> Vec<u8> + Send)) -> Result<UtcMicros, AskError> {
         self.settle().await?;
-        let sent = self.write_all(frame).await?;
+        let sent = self.write_all(&frame()).await?;
         self.expecting_until(sent);
         tokio::time::sleep_until(sent).await;
         self.over();

@@ -55,7 +55,7 @@ impl Exchange for DirectLink {
         asked.map_err(|e| self.failed(e))
     }
 
-    async fn send(&mut self, frame: &[u8]) -> Result<UtcMicros, LinkError> {
+    async fn send(&mut self, frame: &mut (dyn FnMut() -> Vec<u8> + Send)) -> Result<UtcMicros, LinkError> {
         let told = self.open_line()?.tell(frame).await;
         told.map_err(|e| self.failed(e))
     }
