@@ -3,13 +3,15 @@
 //! The only crate that knows both `hes-model` and the protocols.
 #![warn(missing_docs)]
 
+pub mod dlt645;
 mod env;
+mod heard;
+pub mod identify;
 mod link;
 mod model;
 
 pub use env::{Env, Outcome};
 pub use link::{Counts, Exchange, Exchanged, Expect, LinkError, Patience, Verdict};
 pub use model::{
-    Blocks, Capabilities, ClockForm, DailyFreeze, FreezeForm, LoadProfile, Model, ModelError, Quirk, Settlement,
-    capabilities,
+    Blocks, Capabilities, DailyFreeze, FreezeForm, LoadProfile, Model, ModelError, Quirk, Settlement, capabilities,
 };

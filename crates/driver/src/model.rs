@@ -55,16 +55,6 @@ pub enum Blocks {
     OneByOne,
 }
 
-/// How the clock is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ClockForm {
-    /// Date and time by two identifiers.
-    DateThenTime,
-    /// Date and time by one identifier.
-    AtOnce,
-}
-
 /// How a daily freeze is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -119,8 +109,6 @@ pub struct Model {
     pub zh: String,
     /// Whether blocks are used.
     pub blocks: Blocks,
-    /// How its clock is read.
-    pub clock: ClockForm,
     /// Departures from the standard.
     pub quirks: Vec<Quirk>,
     /// Daily freezes; none where absent.

@@ -1,0 +1,237 @@
+//! Questions and answers with one meter, one after the other: what every kind of reading is made of.
+
+use std::time::Duration;
+
+use hes_dlt645::{Address, Command, DataId, Dialect, Envelope, Follow, OVERHEAD};
+use hes_model::{ExchangeProof, Failure, FailureKind, MeterClock, Obis, Observation, UtcMicros};
+
+use super::question::{Said, Station, Wanted};
+use crate::{Env, Exchange, Exchanged, Outcome, Patience, heard};
+
+/// Longest time from a request's last byte to the answer's first, Td of clause 7.2.
+const REPLY: Duration = Duration::from_millis(500);
+/// Longest time between two bytes of an answer, Tb of clause 7.2.
+const GAP: Duration = Duration::from_millis(500);
+/// Wake-up bytes a meter was seen to send before an answer.
+const ANSWER_WAKE_UP: usize = 7;
+/// Most data bytes of an answer, clause 5.2.5.
+pub(super) const LONGEST_DATA: usize = 200;
+/// Most bytes of an answer in several frames. The longest block of the standard has about two thousand.
+const LONGEST_ANSWER: usize = 16 * 1024;
+/// Questions in a row that may be spoiled before the dialogue is given up: the line, not the meter, is in trouble then.
+const SPOILED_IN_A_ROW: u8 = 3;
+
+/// A request never has more bytes than this, wake-up bytes apart.
+const LONGEST_REQUEST: usize = OVERHEAD + 16;
+
+/// How long an answer whose item has so many data bytes at the most may take.
+pub(super) fn patience(dialect: Dialect, data_bytes: usize) -> Patience {
+    let data_bytes = (dialect.item_bytes() + data_bytes).min(LONGEST_DATA);
+    Patience { reply: REPLY, gap: GAP, answer_bytes: ANSWER_WAKE_UP + OVERHEAD + data_bytes }
+}
+
+/// What came of one question.
+#[derive(Debug)]
+pub(super) enum Reply {
+    /// Data.
+    Data(Answered),
+    /// The meter said no.
+    Refused(Refusal),
+    /// No answer that could be used; the next question may still get one.
+    Spoiled(Failure),
+}
+
+/// An accepted answer.
+#[derive(Debug)]
+pub(super) struct Answered {
+    /// Its data without identification, all frames of it.
+    pub(super) data: Vec<u8>,
+    /// Who answered.
+    pub(super) from: Address,
+    /// Number of the proof.
+    pub(super) proof: usize,
+    /// When the question's last byte was out (of the first frame).
+    pub(super) sent_at: UtcMicros,
+    /// From there to the answer's first byte.
+    pub(super) reply: Duration,
+}
+
+/// The meter said no.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    /// Its error bits.
+    pub(super) errors: hes_dlt645::Errors,
+    /// As a failure, `refused`; the caller may know better what it means.
+    pub(super) failure: Failure,
+}
+
+impl Refusal {
+    /// The same refusal under another cause.
+    pub(super) fn because(self, kind: FailureKind, detail: &str) -> Failure {
+        let Failure { detail: said, bytes, .. } = self.failure;
+        Failure { kind, detail: format!("{detail}: {said}"), bytes }
+    }
+    /// What a refusal says of a value of now: without such data, the register is not in this meter.
+    pub(super) fn of_a_register(self) -> Failure {
+        if self.errors.no_such_data() {
+            self.because(FailureKind::NotSupported, "the meter has no such register")
+        } else {
+            self.failure
+        }
+    }
+}
+
+/// A dialogue with one meter.
+pub(super) struct Dialogue<'a, L, E> {
+    pub(super) station: Station,
+    pub(super) dialect: Dialect,
+    link: &'a mut L,
+    pub(super) env: &'a mut E,
+    proofs: usize,
+    /// Whether the meter has said anything at all.
+    alive: bool,
+    spoiled: u8,
+}
+
+impl<'a, L: Exchange, E: Env> Dialogue<'a, L, E> {
+    pub(super) fn new(station: Station, dialect: Dialect, link: &'a mut L, env: &'a mut E) -> Self {
+        Self { station, dialect, link, env, proofs: 0, alive: false, spoiled: 0 }
+    }
+
+    /// Reads a data item; `data_bytes` is what its data may have at the most.
+    pub(super) async fn read(&mut self, item: DataId, data_bytes: usize) -> Result<Reply, Failure> {
+        self.ask(&Command::Read { item, blocks: None, since: None }, data_bytes).await
+    }
+
+    /// Asks, and asks for the rest of the answer as long as there is one.
+    ///
+    /// Fails when the dialogue is over: the channel is gone, or the meter is silent. A meter that has answered before may
+    /// be silent once: some are about items they do not have.
+    pub(super) async fn ask(&mut self, command: &Command<'_>, data_bytes: usize) -> Result<Reply, Failure> {
+        match self.conversation(command, data_bytes).await {
+            Ok(reply) => {
+                self.alive = true;
+                self.spoiled = 0;
+                Ok(reply)
+            }
+            Err(failure) => {
+                self.spoiled += 1;
+                let over = match failure.kind {
+                    FailureKind::ChannelDown | FailureKind::Interrupted => true,
+                    FailureKind::NoReply => !self.alive || self.spoiled > 1,
+                    _ => self.spoiled >= SPOILED_IN_A_ROW,
+                };
+                if over { Err(failure) } else { Ok(Reply::Spoiled(failure)) }
+            }
+        }
+    }
+
+    async fn conversation(&mut self, command: &Command<'_>, data_bytes: usize) -> Result<Reply, Failure> {
+        let Heard { mut wanted, exchanged, request } = self.exchange(command, data_bytes).await?;
+        let (from, said) = wanted.said.take().ok_or_else(no_such_question)?;
+        let mut follow = match said {
+            Said::Refused(errors) => {
+                let failure = Failure::new(FailureKind::Refused, errors.to_string()).with_bytes(&wanted.frame);
+                return Ok(Reply::Refused(Refusal { errors, failure }));
+            }
+            Said::Address(address) => {
+                return Ok(Reply::Data(self.prove(
+                    request,
+                    wanted.frame,
+                    exchanged,
+                    exchanged,
+                    from,
+                    address.0.to_vec(),
+                )));
+            }
+            Said::Data { data, follow } => Part { data, follow },
+        };
+        let (mut asked, mut answered, mut last) = (request, wanted.frame, exchanged);
+        let mut data = std::mem::take(&mut follow.data);
+        let mut seq = 0_u8;
+        while follow.follow == Follow::More {
+            let Command::Read { item, .. } = *command else { return Err(no_such_question()) };
+            seq = seq.checked_add(1).ok_or_else(endless)?;
+            let seq = (self.dialect == Dialect::V2007).then_some(seq);
+            let next = Command::ReadFollow { item, seq };
+            let Heard { mut wanted, exchanged, request } = self.exchange(&next, LONGEST_DATA).await?;
+            follow = match wanted.said.take() {
+                Some((_, Said::Data { data, follow })) => Part { data, follow },
+                Some((_, Said::Refused(errors))) => {
+                    let detail = format!("the rest of the answer was refused: {errors}");
+                    return Err(Failure::new(FailureKind::Incomplete, detail).with_bytes(&wanted.frame));
+                }
+                _ => return Err(no_such_question()),
+            };
+            data.append(&mut follow.data);
+            asked.extend(request);
+            answered.extend(wanted.frame);
+            last = exchanged;
+            if data.len() > LONGEST_ANSWER {
+                return Err(endless());
+            }
+        }
+        Ok(Reply::Data(self.prove(asked, answered, exchanged, last, from, data)))
+    }
+
+    async fn exchange(&mut self, command: &Command<'_>, data_bytes: usize) -> Result<Heard, Failure> {
+        let wake_up = usize::from(self.env.wake_up());
+        let mut buffer = vec![0; wake_up + LONGEST_REQUEST];
+        let envelope = Envelope { dialect: self.dialect, address: self.station.address, wake_bytes: wake_up };
+        let request = command
+            .encode(&envelope, &mut buffer)
+            .map_err(|e| Failure::new(FailureKind::NotSupported, e.to_string()))?
+            .to_vec();
+        let mut wanted = Wanted::new(self.station, self.dialect, command).ok_or_else(no_such_question)?;
+        match self.link.exchange(&request, &mut wanted, patience(self.dialect, data_bytes)).await {
+            Ok(exchanged) => Ok(Heard { wanted, exchanged, request }),
+            Err(error) => Err(heard::failure(error, request.len())),
+        }
+    }
+
+    fn prove(
+        &mut self,
+        request: Vec<u8>,
+        answer: Vec<u8>,
+        first: Exchanged,
+        last: Exchanged,
+        from: Address,
+        data: Vec<u8>,
+    ) -> Answered {
+        let proof = self.proofs;
+        self.proofs += 1;
+        let received_at = last.received_at;
+        self.env.outcome(Outcome::Exchange(ExchangeProof { request, answer, sent_at: first.sent_at, received_at }));
+        Answered { data, from, proof, sent_at: first.sent_at, reply: first.reply }
+    }
+
+    /// Hands out a value.
+    pub(super) fn value(&mut self, observation: Observation) {
+        self.env.outcome(Outcome::Value(observation));
+    }
+
+    /// Says that a value will not come, and why.
+    pub(super) fn missing(&mut self, register: Obis, slot: Option<MeterClock>, failure: Failure) {
+        self.env.outcome(Outcome::Missing { register: Some(register), slot, failure });
+    }
+}
+
+struct Heard {
+    wanted: Wanted,
+    exchanged: Exchanged,
+    request: Vec<u8>,
+}
+
+struct Part {
+    data: Vec<u8>,
+    follow: Follow,
+}
+
+fn endless() -> Failure {
+    Failure::new(FailureKind::Incomplete, format!("the answer goes on after {LONGEST_ANSWER} bytes or 255 frames"))
+}
+
+/// Only for questions this crate never asks.
+fn no_such_question() -> Failure {
+    Failure::new(FailureKind::NotSupported, "this question has no answer that could be matched")
+}
