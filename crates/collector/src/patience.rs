@@ -1,0 +1,171 @@
+//! What a channel has learned about its meters' reply times, and whom it must not ask yet. Pure: time is an argument.
+//!
+//! A meter that answers in 30 ms should not cost half a second when it once stays silent. After
+//! `learned_replies_min` replies its first byte is waited for only as long as the 99th percentile of its last 32 replies
+//! (with 32 of them: the slowest), times `reply_factor_percent`, plus `reply_margin_ms`; never longer than the longest
+//! answer time. Two rules keep that safe:
+//!
+//! - after such a shortened wait ran out, the meter is asked *nothing* until its longest answer time is over, so that a
+//!   late answer cannot meet a later question. Other meters are asked meanwhile;
+//! - until it answers again, the meter gets the longest answer time: it may have become slower.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::turnstile::{MeterKey, TurnstileConfig};
+
+/// Replies remembered of a meter.
+const REPLIES: usize = 32;
+/// Meters remembered on one channel; no bus and no concentrator has more. Those beyond get the longest answer time.
+const METERS_MAX: usize = 16_384;
+
+/// The last reply times of one meter, in milliseconds, rounded up.
+#[derive(Debug, Clone, Default)]
+struct Replies {
+    last: [u16; REPLIES],
+    count: usize,
+}
+
+impl Replies {
+    fn add(&mut self, reply: Duration) {
+        let ms = reply.as_micros().div_ceil(1000);
+        if let Some(place) = self.last.get_mut(self.count % REPLIES) {
+            *place = u16::try_from(ms).unwrap_or(u16::MAX);
+        }
+        self.count += 1;
+    }
+
+    /// The smallest of the last replies that at least 99 of 100 of them do not exceed.
+    fn p99(&self) -> Option<Duration> {
+        let mut known: Vec<u16> = self.last.iter().copied().take(self.count).collect();
+        known.sort_unstable();
+        let rank = (known.len() * 99).div_ceil(100);
+        known.get(rank.checked_sub(1)?).map(|ms| Duration::from_millis((*ms).into()))
+    }
+}
+
+#[derive(Debug, Clone, Default)]
+struct Habit {
+    replies: Replies,
+    missed: bool,
+    closed_until: Option<Instant>,
+}
+
+/// What one channel knows about its meters.
+#[derive(Debug)]
+pub(crate) struct Habits {
+    config: TurnstileConfig,
+    meters: HashMap<MeterKey, Habit>,
+}
+
+impl Habits {
+    pub(crate) fn new(config: TurnstileConfig) -> Self {
+        Self { config, meters: HashMap::new() }
+    }
+
+    /// How long to wait for the first byte of `meter`'s answer; `None`: the longest answer time.
+    pub(crate) fn expected(&self, meter: MeterKey) -> Option<Duration> {
+        let habit = self.meters.get(&meter)?;
+        if habit.missed || habit.replies.count < usize::from(self.config.learned_replies_min) {
+            return None;
+        }
+        let p99 = habit.replies.p99()?;
+        let margin = Duration::from_millis(self.config.reply_margin_ms.into());
+        Some(p99 * u32::from(self.config.reply_factor_percent) / 100 + margin)
+    }
+
+    /// A reply came, this long after the question.
+    pub(crate) fn answered(&mut self, meter: MeterKey, reply: Duration) {
+        if let Some(habit) = self.habit(meter) {
+            habit.replies.add(reply);
+            habit.missed = false;
+            habit.closed_until = None;
+        }
+    }
+
+    /// No reply came. `late_until`: until when one may still come, if the wait was shorter than the longest answer time.
+    pub(crate) fn missed(&mut self, meter: MeterKey, late_until: Option<Instant>) {
+        if let Some(habit) = self.habit(meter) {
+            habit.missed = true;
+            habit.closed_until = late_until;
+        }
+    }
+
+    /// When `meter` may be asked, if not at once.
+    pub(crate) fn closed_until(&self, meter: MeterKey, now: Instant) -> Option<Instant> {
+        self.meters.get(&meter).and_then(|habit| habit.closed_until).filter(|until| *until > now)
+    }
+
+    fn habit(&mut self, meter: MeterKey) -> Option<&mut Habit> {
+        if !self.meters.contains_key(&meter) && self.meters.len() >= METERS_MAX {
+            return None;
+        }
+        Some(self.meters.entry(meter).or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hes_model::MeterId;
+
+    const METER: MeterKey = MeterKey::Meter(MeterId(1));
+
+    fn ms(n: u64) -> Duration {
+        Duration::from_millis(n)
+    }
+
+    fn learned(replies: impl IntoIterator<Item = u64>) -> Habits {
+        let mut habits = Habits::new(TurnstileConfig::default());
+        for reply in replies {
+            habits.answered(METER, ms(reply));
+        }
+        habits
+    }
+
+    #[test]
+    fn nothing_is_shortened_before_twenty_replies() {
+        assert_eq!(learned([30; 19]).expected(METER), None);
+        assert_eq!(learned([30; 20]).expected(METER), Some(ms(65)));
+    }
+
+    #[test]
+    fn the_slowest_of_the_last_replies_counts_and_is_forgotten_after_thirty_two() {
+        let mut habits = learned([30; 20]);
+        habits.answered(METER, ms(200));
+        assert_eq!(habits.expected(METER), Some(ms(320)));
+        for _ in 0..31 {
+            habits.answered(METER, ms(30));
+        }
+        assert_eq!(habits.expected(METER), Some(ms(320)));
+        habits.answered(METER, ms(30));
+        assert_eq!(habits.expected(METER), Some(ms(65)));
+    }
+
+    #[test]
+    fn after_a_miss_the_longest_answer_time_holds_until_the_meter_answers_again() {
+        let mut habits = learned([30; 25]);
+        habits.missed(METER, None);
+        assert_eq!(habits.expected(METER), None);
+        habits.answered(METER, ms(400));
+        assert_eq!(habits.expected(METER), Some(ms(620)), "and the slow reply is learned");
+    }
+
+    #[test]
+    fn a_meter_that_may_answer_late_is_closed_and_no_other() {
+        let now = Instant::now();
+        let mut habits = learned([30; 25]);
+        habits.missed(METER, Some(now + ms(500)));
+        assert_eq!(habits.closed_until(METER, now), Some(now + ms(500)));
+        assert_eq!(habits.closed_until(METER, now + ms(500)), None);
+        assert_eq!(habits.closed_until(MeterKey::Meter(MeterId(2)), now), None);
+    }
+
+    #[test]
+    fn a_reply_longer_than_a_minute_does_not_overflow() {
+        let habits = learned([90_000; 20]);
+        assert!(habits.expected(METER).unwrap() >= ms(65_535));
+    }
+}

@@ -1,0 +1,260 @@
+//! A channel is a turnstile: one shared medium, one owner, one exchange at a time.
+//!
+//! The [`Owner`] task holds the line. A dialogue has a [`MeterLink`](crate::MeterLink) of a class; each of its exchanges
+//! waits for a turn, is lent the line, and gives it back. So a bulk read is many short turns, nobody yields by hand, and
+//! an order waits for at most the exchange that is on the wire.
+//!
+//! *Who is next.* The most urgent class; inside it the meters in rotation. Planned work ages: for each `ageing_seconds`
+//! a question waits it is treated one class higher, up to `Clock`, never as high as what a person waits for.
+//!
+//! *How many wait.* Orders and on-demand questions are refused when too many wait ([`BUSY`]). Planned questions
+//! wait for their place: whoever plans runs few dialogues at once, what is not begun stays unplanned.
+//!
+//! *When a dialogue goes away in the middle of an exchange* (dropped, panicked), the line comes back poisoned: what may
+//! still come is waited out and dropped before the next turn, or the link is closed if the request went out in part.
+//!
+//! *When the link is down*, everybody who waits is told so at once with the cause, and so is everybody who asks before it
+//! is open again. It is opened again with growing delays. Nothing is retried here.
+//!
+//! *At shutdown* nobody gets a new turn, the exchange on the wire is finished, the line is closed.
+
+mod metrics;
+mod owner;
+mod queue;
+mod state;
+mod turn;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use hes_driver::LinkError;
+use hes_model::{ChannelConfig, ChannelName, Class, CommAddress, DecodeLevels, LineSettings, MeterId};
+use hes_transport::{Backoff, BackoffConfig, LinkSource};
+use prometheus::IntGauge;
+use serde::{Deserialize, Serialize};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::time::Instant;
+
+pub(crate) use metrics::Ended;
+pub use metrics::TurnstileMetrics;
+pub use owner::Owner;
+pub use state::LinkState;
+pub(crate) use turn::{Lesson, Turn};
+
+use crate::frame_log::FrameLog;
+use crate::meter_link::MeterLink;
+use crate::patience::Habits;
+
+/// Why an urgent question was refused.
+pub const BUSY: &str = "the channel's queue is full";
+/// Why a question was refused at shutdown.
+pub const CLOSING: &str = "the channel is being closed";
+
+/// `[collector.turnstile]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TurnstileConfig {
+    /// Time after which a waiting planned question is treated one class higher.
+    pub ageing_seconds: u32,
+    /// Most orders, and most on-demand questions, that wait on one channel; one more is refused.
+    pub urgent_waiting_max: u16,
+    /// Most planned questions of a class that wait on one channel; one more waits for its place.
+    pub planned_waiting_max: u16,
+    /// Replies after which a meter's own reply time shortens the wait for it.
+    pub learned_replies_min: u16,
+    /// The wait for a learned meter, in percent of the 99th percentile of its replies.
+    pub reply_factor_percent: u16,
+    /// What is added to that.
+    pub reply_margin_ms: u32,
+    /// How long the exchange on the wire may take at shutdown before the line is closed under it.
+    pub finish_seconds: u32,
+}
+
+impl Default for TurnstileConfig {
+    fn default() -> Self {
+        Self {
+            ageing_seconds: 30,
+            urgent_waiting_max: 64,
+            planned_waiting_max: 64,
+            learned_replies_min: 20,
+            reply_factor_percent: 150,
+            reply_margin_ms: 20,
+            finish_seconds: 10,
+        }
+    }
+}
+
+/// Who is asked, for rotation and for what is learned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum MeterKey {
+    /// A meter of the archive.
+    Meter(MeterId),
+    /// A device of which only the address is known.
+    Address(CommAddress),
+    /// All of them: a broadcast.
+    Everyone,
+}
+
+/// What all turnstiles share.
+#[derive(Debug, Clone)]
+pub struct TurnstileParts {
+    /// Settings.
+    pub config: TurnstileConfig,
+    /// Waiting before a link is opened again.
+    pub backoff: BackoffConfig,
+    /// Counters.
+    pub metrics: TurnstileMetrics,
+    /// Where frames go to be looked at.
+    pub frames: Arc<dyn FrameLog>,
+    /// How much of them.
+    pub levels: DecodeLevels,
+}
+
+/// A question that wants a turn.
+#[derive(Debug)]
+struct Ask {
+    answer: oneshot::Sender<Result<Turn, LinkError>>,
+    /// Its place among those that wait; free again when it gets its turn or goes home.
+    _place: Place,
+}
+
+/// A place among those that wait.
+#[derive(Debug)]
+struct Place {
+    _permit: OwnedSemaphorePermit,
+    gauge: IntGauge,
+    orders: Option<Arc<AtomicUsize>>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.gauge.dec();
+        if let Some(orders) = &self.orders {
+            orders.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Gate {
+    channel: ChannelName,
+    settings: LineSettings,
+    extra_delay: Duration,
+    asks: mpsc::Sender<queue::InLine<Ask>>,
+    places: [Arc<Semaphore>; Class::ALL.len()],
+    orders: Arc<AtomicUsize>,
+    state: watch::Receiver<LinkState>,
+    parts: TurnstileParts,
+}
+
+/// The way to a channel's line. Clones lead to the same.
+#[derive(Debug, Clone)]
+pub struct Turnstile(Arc<Gate>);
+
+/// Makes the turnstile of `channel` and its owner, which must be run.
+pub fn turnstile(channel: &ChannelConfig, source: LinkSource, parts: TurnstileParts) -> (Turnstile, Owner) {
+    let places = Class::ALL.map(|class| Arc::new(Semaphore::new(places_of(class, &parts.config))));
+    // As deep as there are places, so that who has a place never waits to say so.
+    let depth = Class::ALL.iter().map(|class| places_of(*class, &parts.config)).sum();
+    let (asks, asked) = mpsc::channel(depth);
+    let (state_in, state) = watch::channel(LinkState::Opening);
+    let owner = Owner {
+        channel: channel.clone(),
+        source,
+        asked,
+        line_up: queue::Line::new(Duration::from_secs(parts.config.ageing_seconds.into())),
+        habits: Habits::new(parts.config.clone()),
+        backoff: Backoff::new(parts.backoff),
+        state: state_in,
+        config: parts.config.clone(),
+        metrics: parts.metrics.clone(),
+    };
+    let gate = Gate {
+        channel: channel.name.clone(),
+        settings: channel.line,
+        extra_delay: Duration::from_millis(channel.extra_delay_ms.into()),
+        asks,
+        places,
+        orders: Arc::default(),
+        state,
+        parts,
+    };
+    (Turnstile(Arc::new(gate)), owner)
+}
+
+fn places_of(class: Class, config: &TurnstileConfig) -> usize {
+    let places = match class {
+        Class::Order | Class::OnDemand => config.urgent_waiting_max,
+        Class::Clock | Class::Scheduled | Class::Backfill => config.planned_waiting_max,
+    };
+    usize::from(places.max(1))
+}
+
+impl Turnstile {
+    /// A link to `meter` for one dialogue.
+    pub fn link(&self, meter: MeterKey, class: Class) -> MeterLink {
+        MeterLink::new(self.clone(), meter, class, self.0.settings)
+    }
+
+    /// The channel.
+    pub fn channel(&self) -> &ChannelName {
+        &self.0.channel
+    }
+
+    /// Whether the link is open, and changes of that.
+    pub fn state(&self) -> watch::Receiver<LinkState> {
+        self.0.state.clone()
+    }
+
+    /// Whether an order waits for its turn: then bulk exchanges should not be repeated.
+    pub fn order_waits(&self) -> bool {
+        self.0.orders.load(Ordering::Relaxed) > 0
+    }
+
+    pub(crate) fn extra_delay(&self) -> Duration {
+        self.0.extra_delay
+    }
+
+    pub(crate) fn parts(&self) -> &TurnstileParts {
+        &self.0.parts
+    }
+
+    /// Waits for a turn.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped while waiting it leaves the line; a turn already granted goes back unused.
+    pub(crate) async fn turn(&self, meter: MeterKey, class: Class) -> Result<Turn, LinkError> {
+        let place = self.place(class).await?;
+        let (answer, granted) = oneshot::channel();
+        let ask = queue::InLine { class, meter, asked: Instant::now(), item: Ask { answer, _place: place } };
+        let closing = LinkError::Interrupted { cause: CLOSING };
+        if self.0.asks.try_send(ask).is_err() {
+            return Err(closing);
+        }
+        granted.await.unwrap_or(Err(closing))
+    }
+
+    async fn place(&self, class: Class) -> Result<Place, LinkError> {
+        let [order, on_demand, clock, scheduled, backfill] = &self.0.places;
+        let permit = match class {
+            Class::Order => Arc::clone(order).try_acquire_owned().ok(),
+            Class::OnDemand => Arc::clone(on_demand).try_acquire_owned().ok(),
+            Class::Clock => Arc::clone(clock).acquire_owned().await.ok(),
+            Class::Scheduled => Arc::clone(scheduled).acquire_owned().await.ok(),
+            Class::Backfill => Arc::clone(backfill).acquire_owned().await.ok(),
+        };
+        let Some(permit) = permit else {
+            self.0.parts.metrics.refused(class);
+            return Err(LinkError::Interrupted { cause: BUSY });
+        };
+        let gauge = self.0.parts.metrics.waiting(class);
+        gauge.inc();
+        let orders = (class == Class::Order).then(|| Arc::clone(&self.0.orders));
+        if let Some(orders) = &orders {
+            orders.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(Place { _permit: permit, gauge, orders })
+    }
+}
