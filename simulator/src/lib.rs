@@ -5,12 +5,28 @@
 //!
 //! It uses the frame codec of `hes-dlt645` and nothing else of the head-end; what a meter answers is decided here.
 #![warn(missing_docs)]
-#![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that fails panics"))]
 
+pub mod archive;
+mod bus;
 pub mod civil;
 pub mod clock;
+mod config;
+mod fault;
+mod fleet;
 mod load;
 pub mod meter;
+mod pty;
 mod seed;
+mod session;
+mod socket;
+mod truth;
 
+pub use bus::{Bus, WireEntry};
+pub use config::{
+    AreaConfig, ChannelConfig, ClockConfig, ConfigError, FleetConfig, LineConfig, MeterException, MeterGroup,
+    RegistrationConfig, Timing, TransportConfig,
+};
+pub use fault::{Fault, FaultConfig};
+pub use fleet::{Endpoint, Fleet, LoadError, RunningChannel, RunningFleet, StartError, StartOptions, load};
 pub use load::LoadKind;
+pub use truth::{Counts, Hex, Sent};

@@ -13,11 +13,11 @@
 
 use std::sync::LazyLock;
 
-use crate::civil::{Civil, DAY, HOUR, QUARTER};
+use crate::civil::{Civil, HOUR, QUARTER};
 use crate::seed::{about, around, draw};
 
 /// Tariffs of every simulated meter: 1 sharp, 2 peak, 3 flat, 4 valley.
-pub const TARIFFS: usize = 4;
+pub(crate) const TARIFFS: usize = 4;
 
 /// Who is behind the meter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -134,7 +134,7 @@ impl Load {
             let even = quarter - quarter % 2;
             let room = shape.weight[even].min(shape.weight[even + 1]) / 2;
             let traded = around(self.seed, about::HALF_HOUR ^ (day.cast_unsigned() << 8) ^ half as u64, room);
-            if quarter % 2 == 0 {
+            if quarter.is_multiple_of(2) {
                 running -= traded;
             } else {
                 running += traded;
@@ -249,6 +249,7 @@ static PANELS: LazyLock<[Shape; 1]> = LazyLock::new(|| {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::civil::DAY;
 
     fn day(text: &str) -> i64 {
         text.parse::<Civil>().unwrap().day()

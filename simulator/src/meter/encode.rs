@@ -97,7 +97,7 @@ impl Data {
 }
 
 fn packed(two_digits: u64) -> u8 {
-    u8::try_from((two_digits / 10) << 4 | two_digits % 10).unwrap_or(0xFF)
+    u8::try_from(((two_digits / 10) << 4) | (two_digits % 10)).unwrap_or(0xFF)
 }
 
 /// Reads packed BCD, low byte first; `None` when a digit is above 9.

@@ -208,16 +208,16 @@ impl Meter {
 
     fn frozen_part(&self, di1: u8, latch: Latch) -> Option<Vec<u8>> {
         let data = Data::new();
-        Some(match di1 {
+        let data = match di1 {
             0x00 => data.minute(latch.shown),
             0x01..=0x08 => self.energy_values(data, Quantity::from_di2(di1)?, latch.truth),
-            // A demand still running at midnight ends with it: what is latched is the demand up to there.
+            // What is latched is the demand up to there, of the period that ended with it.
             0x09 => self.demand_values(data, Quantity::Counted(Counter::Forward), latch.shown),
             0x0A => self.demand_values(data, Quantity::Counted(Counter::Reverse), latch.shown),
             0x10 => self.variables(data, latch.truth),
             _ => return None,
-        })
-        .map(Data::done)
+        };
+        Some(data.done())
     }
 
     fn hourly_part(&self, di1: u8, latch: Latch) -> Option<Vec<u8>> {

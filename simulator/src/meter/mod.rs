@@ -235,6 +235,11 @@ impl Meter {
     /// Hears a request at true time `truth` and acts on it. `None`: it stays silent.
     pub fn answer(&mut self, question: Question<'_>, truth: Civil) -> Option<Answer> {
         self.count(question.control);
+        self.respond(question, truth)
+    }
+
+    /// As [`answer`](Self::answer), without counting the question: this meter was not meant.
+    pub(crate) fn respond(&mut self, question: Question<'_>, truth: Civil) -> Option<Answer> {
         match self.dialect {
             Dialect::Edition2007 => self.answer_2007(question, truth),
             Dialect::Edition1997 => self.answer_1997(question, truth),
