@@ -6,5 +6,7 @@
 
 pub mod binaries;
 pub mod clock;
+pub mod fleet;
+pub mod head_end;
 pub mod process;
 pub mod small_disk;

@@ -1,0 +1,111 @@
+//! The head-end as a child process, used through its command line.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::binaries;
+use crate::fleet::Fleet;
+use crate::process::{Finished, Running, finish};
+
+/// A head-end's folder: settings and data, running or not.
+#[derive(Debug)]
+pub struct Site {
+    folder: tempfile::TempDir,
+    settings: PathBuf,
+}
+
+impl Site {
+    /// A fresh folder whose settings use free ports, plus these settings (TOML) on top.
+    pub fn new(more: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let site = Self { settings: folder.path().join("hes.toml"), folder };
+        site.configure(more);
+        site
+    }
+
+    /// Writes the settings anew.
+    pub fn configure(&self, more: &str) {
+        let data = self.data_dir();
+        let settings = format!(
+            "zone = \"Asia/Shanghai\"\ndata_dir = {data:?}\n[api]\nlisten = \"127.0.0.1:0\"\n[transport.listener]\nlisten = [\"127.0.0.1:0\"]\n{more}\n"
+        );
+        std::fs::write(&self.settings, settings).unwrap();
+    }
+
+    /// Where its database is.
+    pub fn data_dir(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// Its folder.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// `hes ARGUMENTS` with its settings.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(binaries::hes());
+        command.arg("--config").arg(&self.settings).args(["--lang", "en"]).args(arguments);
+        command
+    }
+
+    /// Runs a command to its end.
+    pub fn run(&self, arguments: &[&str]) -> Finished {
+        finish(&mut self.command(arguments))
+    }
+
+    /// Runs a command with `--json` that must succeed, and reads what it prints.
+    pub fn json(&self, arguments: &[&str]) -> Value {
+        let done = self.run(&[arguments, &["--json"]].concat());
+        assert_eq!(done.code, 0, "hes {arguments:?}: {}{}", done.output, done.errors);
+        serde_json::from_str(&done.output).unwrap_or_else(|e| panic!("hes {arguments:?}: {e}: {}", done.output))
+    }
+
+    /// Starts the server and waits until it is up.
+    pub fn serve(&self) -> Server<'_> {
+        self.serve_with(|_| {})
+    }
+
+    /// Starts the server with a command changed by `prepare`.
+    pub fn serve_with(&self, prepare: impl FnOnce(&mut Command)) -> Server<'_> {
+        let mut command = self.command(&["serve"]);
+        prepare(&mut command);
+        let running = Running::start("hes serve", &mut command);
+        let ready = serde_json::from_str(&running.line()).expect("the ready line is JSON");
+        Server { site: self, running, ready }
+    }
+
+    /// Imports a fleet's areas, channels and meters.
+    pub fn import(&self, fleet: &Fleet) {
+        for (noun, file) in [("area", "areas.csv"), ("channel", "channels.csv"), ("meter", "meters.csv")] {
+            let path = fleet.archive(file);
+            self.json(&[noun, "import", path.to_str().unwrap()]);
+        }
+    }
+}
+
+/// A running server.
+#[derive(Debug)]
+pub struct Server<'a> {
+    /// Its site.
+    pub site: &'a Site,
+    /// The process.
+    pub running: Running,
+    /// What it printed when it was up.
+    pub ready: Value,
+}
+
+impl Server<'_> {
+    /// Where its HTTP interface is.
+    pub fn api(&self) -> SocketAddr {
+        self.ready["api"].as_str().and_then(|a| a.parse().ok()).expect("the ready line names the API's address")
+    }
+
+    /// Where modules dial in.
+    pub fn dial_in(&self) -> SocketAddr {
+        self.ready["dial_in"][0].as_str().and_then(|a| a.parse().ok()).expect("the ready line names the listener")
+    }
+}
