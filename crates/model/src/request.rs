@@ -96,7 +96,8 @@ pub struct MeterSpec {
 }
 
 /// One dialogue's task. Times are the meter's civil time; the caller knows the zone.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Request {
     /// The values of now.
     Instant {

@@ -1,1 +1,51 @@
+//! Everything that must outlive the process: archive, plans, readings with their evidence, progress, failures, events.
+//!
+//! One concrete [`Store`] over an embedded SQLite database. The only crate with SQL in it; it knows no protocol, opens
+//! no link and judges no value: what is good or suspect is said by who hands it over.
+//!
+//! **What a commit means.** A reading is collected when its transaction is committed, which [`Writer::record`] waits
+//! for. `kill -9` at any moment loses nothing committed. A power cut may take the last transactions of *readings* with
+//! it (the log is not forced to disk for each batch), always the latest, never part of one; what they held is missing
+//! again and asked again. Changes made by people (archive, plans, on-demand reads) are forced to disk.
+//!
+//! **Slots are derived, never stored** ([`slots`]); what is stored is what fills them, what gave them up, and a
+//! watermark up to which every slot is settled.
+#![warn(missing_docs)]
 
+mod archive;
+mod block;
+mod calendar;
+mod codes;
+mod commit;
+mod config;
+mod error;
+mod gate;
+mod metrics;
+mod names;
+mod on_demand;
+mod plans;
+mod records;
+mod schema;
+mod secrets;
+pub mod slots;
+mod store;
+mod versions;
+mod writer;
+
+pub use archive::population::{MeterOnDay, PlaceOnDay};
+pub use archive::{
+    AreaRow, AreaView, BadRow, ChannelMeter, EdgeReading, ImportReport, InstallationView, MeterExchange, MeterFilter,
+    MeterRow, MeterView, RowNote,
+};
+pub use calendar::Calendar;
+pub use commit::PROBE_AFTER_DAYS;
+pub use config::StoreConfig;
+pub use error::{OpenError, StoreError};
+pub use on_demand::{OnDemandFailure, OnDemandRead, OnDemandState, OnDemandValue};
+pub use plans::PlanVersion;
+pub use records::{ClockReading, Committed, DialogueRecord, FailedAttempt, GiveUp, OnDemandId, Retry, Slot, Stored};
+pub use schema::SCHEMA;
+pub use secrets::{MasterKey, MasterKeyError};
+pub use slots::MemoryDepth;
+pub use store::{DATABASE_FILE, Store};
+pub use writer::{Permit, Writer};

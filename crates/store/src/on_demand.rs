@@ -1,0 +1,342 @@
+//! On-demand reads (召测): short-lived rows with a deadline, which the owner of the meter's channel picks up.
+//!
+//! A row outlives a restart: what was running when the process ended is queued again until its deadline.
+
+use std::time::Duration;
+
+use hes_model::{
+    CapturedAt, ChannelName, Failure, FailureKind, MeterClock, MeterId, Obis, Observed, Quality, Reading, ReceivedAt,
+    Request, Series, UtcMicros,
+};
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+use tokio::sync::watch;
+
+use crate::commit::json;
+use crate::gate::{Durability, Urgency};
+use crate::records::OnDemandId;
+use crate::{Store, StoreError};
+
+/// On-demand reads that may be open on one channel; more are refused, as a person would wait too long for them.
+const MOST_OPEN: i64 = 1_000;
+
+/// Life of an on-demand read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnDemandState {
+    /// Waits for its channel.
+    Queued,
+    /// Its channel's owner has it.
+    Running,
+    /// Every value asked for is there.
+    Done,
+    /// Some or all values could not be had; the failures say why.
+    Failed,
+    /// Its deadline passed first.
+    Expired,
+}
+
+impl OnDemandState {
+    /// The stable name.
+    pub const fn code(self) -> &'static str {
+        match self {
+            OnDemandState::Queued => "queued",
+            OnDemandState::Running => "running",
+            OnDemandState::Done => "done",
+            OnDemandState::Failed => "failed",
+            OnDemandState::Expired => "expired",
+        }
+    }
+    /// Whether nothing more will happen to it.
+    pub const fn is_final(self) -> bool {
+        matches!(self, OnDemandState::Done | OnDemandState::Failed | OnDemandState::Expired)
+    }
+    fn from_code(code: &str) -> Result<Self, StoreError> {
+        [Self::Queued, Self::Running, Self::Done, Self::Failed, Self::Expired]
+            .into_iter()
+            .find(|s| s.code() == code)
+            .ok_or_else(|| StoreError::corrupt(format!("on-demand state {code:?}")))
+    }
+}
+
+/// A value that an on-demand read brought.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct OnDemandValue {
+    /// Which register.
+    pub register: Obis,
+    /// Which series.
+    pub series: Series,
+    /// Its slot.
+    pub slot: UtcMicros,
+    /// The value.
+    pub value: Observed,
+    /// Whether it may be trusted.
+    pub quality: Quality,
+    /// When it occurred, by the meter's clock.
+    pub occurred: Option<MeterClock>,
+    /// The meter's own stamp.
+    pub meter_clock: Option<MeterClock>,
+    /// When it was captured.
+    pub captured: CapturedAt,
+    /// When it was received.
+    pub received: ReceivedAt,
+}
+
+impl OnDemandValue {
+    pub(crate) fn of(reading: &Reading) -> Self {
+        Self {
+            register: reading.register,
+            series: reading.series,
+            slot: reading.slot,
+            value: reading.value.clone(),
+            quality: reading.quality.clone(),
+            occurred: reading.occurred,
+            meter_clock: reading.meter_clock,
+            captured: reading.captured,
+            received: reading.received,
+        }
+    }
+}
+
+/// What a register of an on-demand read did not bring.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct OnDemandFailure {
+    /// Which register; `None` when it concerns the whole read.
+    pub register: Option<Obis>,
+    /// Why.
+    pub failure: Failure,
+}
+
+/// An on-demand read.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct OnDemandRead {
+    /// Its row.
+    pub id: OnDemandId,
+    /// Of which meter.
+    pub meter: MeterId,
+    /// What is asked.
+    pub request: Request,
+    /// Who asked.
+    pub requested_by: String,
+    /// When.
+    pub created: UtcMicros,
+    /// Until when it makes sense.
+    pub deadline: UtcMicros,
+    /// Where it stands.
+    pub state: OnDemandState,
+    /// When its channel took it up.
+    pub started: Option<UtcMicros>,
+    /// When it ended.
+    pub finished: Option<UtcMicros>,
+    /// What it brought so far.
+    pub values: Vec<OnDemandValue>,
+    /// What it did not bring.
+    pub failures: Vec<OnDemandFailure>,
+}
+
+impl Store {
+    /// Queues a read of a meter for its channel. Refused as [`StoreError::Busy`] while too many wait there.
+    pub async fn submit_read(
+        &self,
+        meter: MeterId,
+        request: &Request,
+        requested_by: &str,
+        now: UtcMicros,
+        deadline: UtcMicros,
+    ) -> Result<OnDemandId, StoreError> {
+        let mut turn = self.inner.gate.begin(Urgency::Urgent, Durability::Power).await?;
+        let row = sqlx::query(
+            "SELECT v.channel, (SELECT count(*) FROM on_demand AS o WHERE o.channel IS v.channel AND o.state IN ('queued', 'running'))
+             FROM meter_version AS v WHERE v.meter = ? AND v.until_day = 9007199254740991",
+        )
+        .bind(meter.0)
+        .fetch_optional(turn.connection())
+        .await?
+        .ok_or(StoreError::NoSuchMeterRow { id: meter })?;
+        let channel: Option<i64> = row.try_get(0)?;
+        let waiting: i64 = row.try_get(1)?;
+        if waiting >= MOST_OPEN {
+            return Err(StoreError::Busy { waiting: u32::try_from(waiting).unwrap_or(u32::MAX) });
+        }
+        let id: i64 = sqlx::query(
+            "INSERT INTO on_demand (meter, channel, request, requested_by, created_at, deadline_at, state)
+             VALUES (?, ?, ?, ?, ?, ?, 'queued') RETURNING id",
+        )
+        .bind(meter.0)
+        .bind(channel)
+        .bind(json(request)?)
+        .bind(requested_by)
+        .bind(now.0)
+        .bind(deadline.0)
+        .fetch_one(turn.connection())
+        .await?
+        .try_get(0)?;
+        turn.commit().await?;
+        self.on_demand_changed();
+        Ok(OnDemandId(id))
+    }
+
+    /// Takes up to `limit` queued reads of a channel, oldest first; they are running from then on.
+    pub async fn take_reads(
+        &self,
+        channel: &ChannelName,
+        now: UtcMicros,
+        limit: u32,
+    ) -> Result<Vec<OnDemandRead>, StoreError> {
+        let Some(channel) = self.inner.names.channels.id(channel) else { return Ok(Vec::new()) };
+        let due =
+            sqlx::query("SELECT 1 FROM on_demand WHERE channel = ? AND state = 'queued' AND deadline_at > ? LIMIT 1")
+                .bind(channel)
+                .bind(now.0)
+                .fetch_optional(&self.inner.pool)
+                .await?;
+        if due.is_none() {
+            return Ok(Vec::new());
+        }
+        let mut turn = self.inner.gate.begin(Urgency::Urgent, Durability::Process).await?;
+        let rows = sqlx::query(
+            "UPDATE on_demand SET state = 'running', started_at = ?2 WHERE id IN
+             (SELECT id FROM on_demand WHERE channel = ?1 AND state = 'queued' AND deadline_at > ?2 ORDER BY id LIMIT ?3)
+             RETURNING id, meter, request, requested_by, created_at, deadline_at, state, started_at, finished_at, outcome",
+        )
+        .bind(channel)
+        .bind(now.0)
+        .bind(i64::from(limit))
+        .fetch_all(turn.connection())
+        .await?;
+        turn.commit().await?;
+        self.on_demand_changed();
+        let mut reads = rows.iter().map(on_demand).collect::<Result<Vec<_>, _>>()?;
+        reads.sort_by_key(|read| read.id);
+        Ok(reads)
+    }
+
+    /// Gives a read back that was taken and not begun, so that it is taken again.
+    pub async fn return_read(&self, id: OnDemandId) -> Result<(), StoreError> {
+        let mut turn = self.inner.gate.begin(Urgency::Urgent, Durability::Process).await?;
+        sqlx::query("UPDATE on_demand SET state = 'queued', started_at = NULL WHERE id = ? AND state = 'running'")
+            .bind(id.0)
+            .execute(turn.connection())
+            .await?;
+        turn.commit().await?;
+        self.on_demand_changed();
+        Ok(())
+    }
+
+    /// Ends a read. Its values are those of the dialogues recorded for it; without failures it is done.
+    pub async fn finish_read(
+        &self,
+        id: OnDemandId,
+        failures: &[OnDemandFailure],
+        now: UtcMicros,
+    ) -> Result<(), StoreError> {
+        let state = if failures.is_empty() { OnDemandState::Done } else { OnDemandState::Failed };
+        let mut turn = self.inner.gate.begin(Urgency::Urgent, Durability::Process).await?;
+        sqlx::query(
+            "UPDATE on_demand SET state = ?, finished_at = ?, outcome = ? WHERE id = ? AND state IN ('queued', 'running')",
+        )
+        .bind(state.code())
+        .bind(now.0)
+        .bind(json(&failures)?)
+        .bind(id.0)
+        .execute(turn.connection())
+        .await?;
+        turn.commit().await?;
+        self.on_demand_changed();
+        Ok(())
+    }
+
+    /// Ends every open read whose deadline has passed; tells how many there were.
+    pub async fn expire_reads(&self, now: UtcMicros) -> Result<u64, StoreError> {
+        let due =
+            sqlx::query("SELECT 1 FROM on_demand WHERE state IN ('queued', 'running') AND deadline_at <= ? LIMIT 1")
+                .bind(now.0)
+                .fetch_optional(&self.inner.pool)
+                .await?;
+        if due.is_none() {
+            return Ok(0);
+        }
+        let failure = Failure::new(FailureKind::Interrupted, "its deadline passed before the channel came to it");
+        let outcome = json(&[OnDemandFailure { register: None, failure }])?;
+        let mut turn = self.inner.gate.begin(Urgency::Urgent, Durability::Process).await?;
+        let done = sqlx::query(
+            "UPDATE on_demand SET state = 'expired', finished_at = ?1, outcome = ?2
+             WHERE state IN ('queued', 'running') AND deadline_at <= ?1",
+        )
+        .bind(now.0)
+        .bind(outcome)
+        .execute(turn.connection())
+        .await?;
+        turn.commit().await?;
+        self.on_demand_changed();
+        Ok(done.rows_affected())
+    }
+
+    /// One read with what it brought.
+    pub async fn on_demand_read(&self, id: OnDemandId) -> Result<Option<OnDemandRead>, StoreError> {
+        let row = sqlx::query(
+            "SELECT id, meter, request, requested_by, created_at, deadline_at, state, started_at, finished_at, outcome
+             FROM on_demand WHERE id = ?",
+        )
+        .bind(id.0)
+        .fetch_optional(&self.inner.pool)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        let mut read = on_demand(&row)?;
+        let values = sqlx::query("SELECT body FROM on_demand_value WHERE on_demand = ? ORDER BY n")
+            .bind(id.0)
+            .fetch_all(&self.inner.pool)
+            .await?;
+        for row in values {
+            let body: String = row.try_get(0)?;
+            read.values.push(serde_json::from_str(&body).map_err(|e| StoreError::corrupt(format!("value ({e})")))?);
+        }
+        Ok(Some(read))
+    }
+
+    /// The read once it is final, or as it stands after `patience`. May be dropped while it waits.
+    pub async fn wait_for_read(&self, id: OnDemandId, patience: Duration) -> Result<Option<OnDemandRead>, StoreError> {
+        let mut changes = self.on_demand_changes();
+        let deadline = tokio::time::Instant::now() + patience;
+        loop {
+            changes.mark_unchanged();
+            let read = self.on_demand_read(id).await?;
+            if read.as_ref().is_none_or(|r| r.state.is_final()) {
+                return Ok(read);
+            }
+            match tokio::time::timeout_at(deadline, changes.changed()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) | Err(_) => return Ok(read),
+            }
+        }
+    }
+
+    /// A generation that grows whenever an on-demand read is queued, taken or ended.
+    pub fn on_demand_changes(&self) -> watch::Receiver<u64> {
+        self.inner.on_demand.subscribe()
+    }
+    fn on_demand_changed(&self) {
+        self.inner.on_demand.send_modify(|generation| *generation += 1);
+    }
+}
+
+fn on_demand(row: &SqliteRow) -> Result<OnDemandRead, StoreError> {
+    let corrupt = |e: serde_json::Error| StoreError::corrupt(format!("on-demand read ({e})"));
+    let failures = match row.try_get::<Option<String>, _>(9)? {
+        Some(outcome) => serde_json::from_str(&outcome).map_err(corrupt)?,
+        None => Vec::new(),
+    };
+    Ok(OnDemandRead {
+        id: OnDemandId(row.try_get(0)?),
+        meter: MeterId(row.try_get(1)?),
+        request: serde_json::from_str(row.try_get(2)?).map_err(corrupt)?,
+        requested_by: row.try_get(3)?,
+        created: UtcMicros(row.try_get(4)?),
+        deadline: UtcMicros(row.try_get(5)?),
+        state: OnDemandState::from_code(row.try_get(6)?)?,
+        started: row.try_get::<Option<i64>, _>(7)?.map(UtcMicros),
+        finished: row.try_get::<Option<i64>, _>(8)?.map(UtcMicros),
+        values: Vec::new(),
+        failures,
+    })
+}

@@ -1,0 +1,202 @@
+//! Which slots there are. Pure: civil days and plans in, instants out. Planner and reports use these same functions,
+//! so what is asked for is what is counted.
+
+use hes_model::{Obis, Series, Task, UtcMicros};
+use jiff::civil::Date;
+
+use crate::{Calendar, StoreError};
+
+const MINUTE: i64 = 60_000_000;
+
+/// The slots of a task that belong to a civil day, in order. None for a clock check, which expects no reading.
+///
+/// A daily freeze latched at 00:00 belongs to the day it begins, a settlement to the first of its month, an interval to
+/// the day in which it starts. A day on which clocks change has 23 or 25 hours of intervals.
+pub fn times_on(task: &Task, day: Date, calendar: &Calendar) -> Vec<UtcMicros> {
+    let start = calendar.day_start(day);
+    match task {
+        Task::Daily { .. } => vec![start],
+        Task::DayOfMonth { day: wanted, .. } if day.day() == *wanted => vec![start],
+        Task::Monthly { .. } if day.day() == 1 => vec![start],
+        Task::DayOfMonth { .. } | Task::Monthly { .. } | Task::Clock { .. } => Vec::new(),
+        Task::Interval { minutes, .. } | Task::Instant { minutes, .. } => {
+            let end = day.tomorrow().map_or(start, |tomorrow| calendar.day_start(tomorrow));
+            let step = i64::from((*minutes).max(1)) * MINUTE;
+            (0..).map(|n| UtcMicros(start.0 + n * step)).take_while(|at| *at < end).collect()
+        }
+    }
+}
+
+/// When the value of a slot exists: at once when it is latched, at the end of an interval.
+pub fn complete_at(series: Series, slot: UtcMicros) -> UtcMicros {
+    match series {
+        Series::Interval(minutes) => UtcMicros(slot.0.saturating_add(i64::from(minutes) * MINUTE)),
+        Series::Instant | Series::Daily | Series::Monthly => slot,
+    }
+}
+
+/// Until when a value of the slot counts as on time.
+pub fn due_at(series: Series, slot: UtcMicros, deadline_minutes: u32) -> UtcMicros {
+    UtcMicros(complete_at(series, slot).0.saturating_add(i64::from(deadline_minutes) * MINUTE))
+}
+
+/// How far back a meter remembers. 0 is never.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct MemoryDepth {
+    /// Daily freezes.
+    pub daily_days: u32,
+    /// Settlements.
+    pub monthly_months: u32,
+    /// Load profile, in days.
+    pub interval_days: u32,
+}
+
+impl MemoryDepth {
+    /// The earliest slot of the task that a meter may still hold at `now`. A value of now is held by nobody: only the
+    /// last planned time can still be filled.
+    pub fn horizon(&self, task: &Task, now: UtcMicros, calendar: &Calendar) -> UtcMicros {
+        let today = calendar.day_of(now);
+        let days_back = |days: u32| {
+            let back = jiff::Span::new().try_days(i64::from(days)).unwrap_or_default();
+            today.checked_sub(back).unwrap_or(Date::MIN)
+        };
+        match task {
+            // Today's freeze is the first of them.
+            Task::Daily { .. } | Task::DayOfMonth { .. } => match self.daily_days {
+                0 => UtcMicros(i64::MAX),
+                days => calendar.day_start(days_back(days - 1)),
+            },
+            Task::Monthly { .. } => match self.monthly_months {
+                0 => UtcMicros(i64::MAX),
+                months => {
+                    let back = jiff::Span::new().try_months(i64::from(months - 1)).unwrap_or_default();
+                    calendar.day_start(today.first_of_month().checked_sub(back).unwrap_or(Date::MIN))
+                }
+            },
+            Task::Interval { .. } => match self.interval_days {
+                0 => UtcMicros(i64::MAX),
+                days => UtcMicros(now.0.saturating_sub(i64::from(days) * 24 * 60 * MINUTE)),
+            },
+            Task::Instant { minutes, .. } => {
+                UtcMicros(now.0.saturating_sub(i64::from(*minutes) * MINUTE).saturating_add(1))
+            }
+            Task::Clock { .. } => UtcMicros(i64::MAX),
+        }
+    }
+}
+
+/// The grid of an interval series inside a civil day, as blocks are kept.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Grid<'a> {
+    calendar: &'a Calendar,
+    minutes: u8,
+}
+
+impl<'a> Grid<'a> {
+    pub(crate) fn new(calendar: &'a Calendar, minutes: u8) -> Self {
+        Self { calendar, minutes: minutes.max(1) }
+    }
+    /// Day number and interval of a slot.
+    pub(crate) fn place(self, slot: UtcMicros) -> Result<(i64, u32), StoreError> {
+        let day = self.calendar.day_of(slot);
+        let offset = slot.since(self.calendar.day_start(day));
+        let step = i64::from(self.minutes) * MINUTE;
+        if offset % step != 0 {
+            return Err(StoreError::NotASlot { at: slot });
+        }
+        let index = u32::try_from(offset / step).map_err(|_| StoreError::NotASlot { at: slot })?;
+        Ok((crate::calendar::day_number(day), index))
+    }
+    /// The inverse of [`Grid::place`].
+    pub(crate) fn slot(self, day_number: i64, index: u32) -> UtcMicros {
+        let start = self.calendar.day_start(crate::calendar::day_from_number(day_number));
+        UtcMicros(start.0 + i64::from(index) * i64::from(self.minutes) * MINUTE)
+    }
+}
+
+/// Registers in the order of their codes, without repeats: plans may name one twice.
+pub(crate) fn distinct(registers: &[Obis]) -> Vec<Obis> {
+    let mut registers = registers.to_vec();
+    registers.sort();
+    registers.dedup();
+    registers
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+    use jiff::tz::TimeZone;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn calendar(zone: &str) -> Calendar {
+        Calendar::new(TimeZone::get(zone).unwrap())
+    }
+    fn registers() -> Vec<Obis> {
+        vec![Obis([1, 0, 1, 8, 0, 255])]
+    }
+
+    proptest! {
+        #[test]
+        fn days_cut_time_into_intervals_without_gap_or_overlap(
+            zone in prop::sample::select(vec!["Asia/Shanghai", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe"]),
+            first in 0..700_i64,
+            minutes in prop::sample::select(vec![1_u8, 5, 15, 30]),
+        ) {
+            let calendar = calendar(zone);
+            let task = Task::Interval { minutes, registers: registers() };
+            let mut all = Vec::new();
+            for n in first..first + 3 {
+                let day = crate::calendar::day_from_number(20_000 + n);
+                for (index, at) in (0..).zip(times_on(&task, day, &calendar)) {
+                    prop_assert_eq!(calendar.day_of(at), day);
+                    prop_assert_eq!(Grid::new(&calendar, minutes).place(at).unwrap(), (20_000 + n, index));
+                    prop_assert_eq!(Grid::new(&calendar, minutes).slot(20_000 + n, index), at);
+                    all.push(at);
+                }
+            }
+            prop_assert!(all.windows(2).all(|w| w[1].since(w[0]) == i64::from(minutes) * MINUTE));
+        }
+    }
+
+    #[test]
+    fn a_day_of_quarters_has_96_and_where_clocks_change_92_or_100() {
+        let calendar = calendar("Europe/Berlin");
+        let task = Task::Interval { minutes: 15, registers: registers() };
+        let count = |day| times_on(&task, day, &calendar).len();
+        let counts = [date(2026, 6, 1), date(2026, 3, 29), date(2026, 10, 25)].map(count);
+        assert_eq!(counts, [96, 92, 100]);
+    }
+
+    #[test]
+    fn monthly_and_day_of_month_slots_are_on_their_day_only() {
+        let calendar = calendar("Asia/Shanghai");
+        let monthly = Task::Monthly { registers: registers() };
+        let tenth = Task::DayOfMonth { day: 10, registers: registers() };
+        let days = |task: &Task| -> Vec<i8> {
+            let november = (1..=30).map(|d| date(2026, 11, d));
+            november.filter(|d| !times_on(task, *d, &calendar).is_empty()).map(|d| d.day()).collect()
+        };
+        assert_eq!(days(&monthly), [1]);
+        assert_eq!(days(&tenth), [10]);
+    }
+
+    #[test]
+    fn the_horizon_holds_exactly_as_many_freezes_as_the_meter() {
+        let calendar = calendar("Asia/Shanghai");
+        let depth = MemoryDepth { daily_days: 62, monthly_months: 12, interval_days: 40 };
+        let now = calendar.instant(date(2026, 11, 24).at(10, 7, 0, 0));
+        let earliest = |task: &Task| calendar.civil(depth.horizon(task, now, &calendar));
+        assert_eq!(earliest(&Task::Daily { registers: registers() }), date(2026, 9, 24).at(0, 0, 0, 0));
+        assert_eq!(earliest(&Task::Monthly { registers: registers() }), date(2025, 12, 1).at(0, 0, 0, 0));
+        let instant = Task::Instant { minutes: 15, registers: registers() };
+        let horizon = depth.horizon(&instant, now, &calendar);
+        let open: Vec<_> = times_on(&instant, date(2026, 11, 24), &calendar)
+            .into_iter()
+            .filter(|at| horizon <= *at && *at <= now)
+            .map(|at| calendar.civil(at))
+            .collect();
+        assert_eq!(open, [date(2026, 11, 24).at(10, 0, 0, 0)]);
+    }
+}

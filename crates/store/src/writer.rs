@@ -1,0 +1,258 @@
+//! The batch writer: many dialogues, one transaction.
+//!
+//! Room is reserved before a meter is asked, so a slow or full database slows reading instead of filling memory, and
+//! nothing that was asked for is ever dropped. Whatever waits when a transaction ends goes into the next one: batches
+//! grow under load and stay single when idle, without a timer.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::commit::{Committer, check};
+use crate::gate::Gate;
+use crate::metrics::Metrics;
+use crate::names::Names;
+use crate::records::{Committed, DialogueRecord};
+use crate::{Calendar, StoreConfig, StoreError};
+
+/// Dialogues that may wait for the writer; beyond it `record` waits. Permits bound the memory, this only the hand-over.
+const QUEUE: usize = 256;
+
+/// Readings of one transaction: some tens of milliseconds, for which an order may have to wait.
+const BATCH_READINGS: usize = 10_000;
+
+/// Dialogues of one transaction, for those that bring only failures.
+const BATCH_DIALOGUES: usize = 2_000;
+
+/// Wait between attempts while the database finds no room, at first and at most.
+const RETRY_FIRST: Duration = Duration::from_millis(250);
+const RETRY_MOST: Duration = Duration::from_secs(15);
+
+struct Job {
+    record: DialogueRecord,
+    permit: Permit,
+    done: oneshot::Sender<Result<Committed, StoreError>>,
+}
+
+/// Takes dialogues and commits them. Cheap to clone.
+#[derive(Clone)]
+pub struct Writer {
+    jobs: mpsc::Sender<Job>,
+    room: Arc<Semaphore>,
+    capacity: u32,
+    metrics: Arc<Metrics>,
+    full: Arc<AtomicBool>,
+    closing: CancellationToken,
+    task: Arc<Mutex<Option<JoinHandle<()>>>>,
+}
+
+impl std::fmt::Debug for Writer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Writer").field("room", &self.room.available_permits()).finish_non_exhaustive()
+    }
+}
+
+/// Room for a number of readings, until they are durable or this is dropped.
+pub struct Permit {
+    readings: u32,
+    _room: OwnedSemaphorePermit,
+    metrics: Arc<Metrics>,
+}
+
+impl std::fmt::Debug for Permit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Permit").field("readings", &self.readings).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.metrics.pending_readings.sub(i64::from(self.readings));
+    }
+}
+
+impl Writer {
+    /// Waits until there is room for so many readings. Ask before the meter is asked.
+    ///
+    /// More than the whole room is taken as the whole room. May be dropped while it waits.
+    pub async fn reserve(&self, readings: u32) -> Result<Permit, StoreError> {
+        let readings = readings.clamp(1, self.capacity);
+        let room = Arc::clone(&self.room).acquire_many_owned(readings).await.map_err(|_| StoreError::Closed)?;
+        self.metrics.pending_readings.add(i64::from(readings));
+        Ok(Permit { readings, _room: room, metrics: Arc::clone(&self.metrics) })
+    }
+
+    /// Stores a dialogue; returns when it is committed. While the database is full this waits, and tries again by itself.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped while it waits, the dialogue may be committed or not; offered again it is not stored twice.
+    pub async fn record(&self, permit: Permit, record: DialogueRecord) -> Result<Committed, StoreError> {
+        check(&record)?;
+        let (done, committed) = oneshot::channel();
+        self.jobs.send(Job { record, permit, done }).await.map_err(|_| StoreError::Closed)?;
+        committed.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// Whether the last transaction found no room on the disk.
+    pub fn is_full(&self) -> bool {
+        self.full.load(Ordering::Relaxed)
+    }
+
+    /// Takes no more, commits what was handed over, and ends. What cannot be written because the disk is full is
+    /// answered with [`StoreError::Full`]: its slots stay missing and are asked again.
+    pub(crate) async fn close(&self) {
+        self.closing.cancel();
+        self.room.close();
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = task
+            && let Err(panic) = task.await
+        {
+            tracing::error!(%panic, "the store's writer ended badly");
+        }
+    }
+}
+
+/// Starts the writer's task.
+pub(crate) fn start(
+    gate: Gate,
+    names: Arc<Names>,
+    metrics: Arc<Metrics>,
+    calendar: Calendar,
+    config: &StoreConfig,
+) -> Writer {
+    let (jobs, queue) = mpsc::channel(QUEUE);
+    let capacity = config.pending_readings.clamp(1, u32::MAX >> 4);
+    let writer = Writer {
+        jobs,
+        room: Arc::new(Semaphore::new(usize::try_from(capacity).unwrap_or(usize::MAX >> 4))),
+        capacity,
+        metrics: Arc::clone(&metrics),
+        full: Arc::new(AtomicBool::new(false)),
+        closing: CancellationToken::new(),
+        task: Arc::new(Mutex::new(None)),
+    };
+    let task = Task {
+        committer: Committer::new(gate, names, metrics, calendar),
+        full: Arc::clone(&writer.full),
+        closing: writer.closing.clone(),
+    };
+    let handle = tokio::spawn(task.run(queue));
+    *writer.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(handle);
+    writer
+}
+
+struct Task {
+    committer: Committer,
+    full: Arc<AtomicBool>,
+    closing: CancellationToken,
+}
+
+impl Task {
+    async fn run(mut self, mut queue: mpsc::Receiver<Job>) {
+        loop {
+            let first = tokio::select! {
+                biased;
+                job = queue.recv() => job,
+                () = self.closing.cancelled() => {
+                    queue.close();
+                    queue.recv().await
+                }
+            };
+            let Some(first) = first else { return };
+            let mut readings = first.record.readings.len();
+            let mut batch = vec![first];
+            while readings < BATCH_READINGS && batch.len() < BATCH_DIALOGUES {
+                let Ok(job) = queue.try_recv() else { break };
+                readings += job.record.readings.len();
+                batch.push(job);
+            }
+            self.store(batch).await;
+        }
+    }
+
+    /// Commits a batch and answers its jobs. A dialogue that the database refuses for itself does not take the others
+    /// with it: then each is committed alone.
+    async fn store(&mut self, batch: Vec<Job>) {
+        let (records, waiting): (Vec<_>, Vec<_>) =
+            batch.into_iter().map(|job| (job.record, (job.permit, job.done))).unzip();
+        let results = match self.commit(&records).await {
+            Ok(committed) => committed.into_iter().map(Ok).collect(),
+            Err(error) if records.len() == 1 => vec![Err(error)],
+            Err(error) => {
+                tracing::warn!(%error, dialogues = records.len(), "a batch was refused; storing its dialogues one by one");
+                let mut results = Vec::with_capacity(records.len());
+                for record in &records {
+                    let alone = self.commit(std::slice::from_ref(record)).await;
+                    results.push(alone.and_then(|mut one| one.pop().ok_or(StoreError::Closed)));
+                }
+                results
+            }
+        };
+        for ((permit, done), result) in waiting.into_iter().zip(results) {
+            drop(permit);
+            // Nobody waits any more when the caller was dropped; what is committed stays committed.
+            drop(done.send(result));
+        }
+        hes_failpoint::hit("store.writer.after_acknowledge");
+    }
+
+    /// Tries until the records are committed or refused for what they are. Only closing ends the wait for room.
+    async fn commit(&mut self, records: &[DialogueRecord]) -> Result<Vec<Committed>, StoreError> {
+        let mut wait = RETRY_FIRST;
+        loop {
+            let error = match self.committer.commit(records).await {
+                Ok(committed) => {
+                    if self.full.swap(false, Ordering::Relaxed) {
+                        self.committer.metrics.full.set(0);
+                        tracing::info!("the database can be written again");
+                    }
+                    return Ok(committed);
+                }
+                Err(error) if is_of_the_moment(&error) => error,
+                Err(error) => return Err(error),
+            };
+            self.committer.metrics.write_failures.inc();
+            if !self.full.swap(true, Ordering::Relaxed) {
+                self.committer.metrics.full.set(1);
+                tracing::error!(
+                    error = %chain(&error),
+                    "readings cannot be written: bulk reading stops until there is room; nothing read is dropped"
+                );
+            }
+            tokio::select! {
+                biased;
+                () = self.closing.cancelled() => return Err(error),
+                () = tokio::time::sleep(wait) => {}
+            }
+            wait = (wait * 2).min(RETRY_MOST);
+        }
+    }
+}
+
+/// Whether the same records may well be written later: no room, an I/O error, a lock, no memory.
+fn is_of_the_moment(error: &StoreError) -> bool {
+    const BUSY_LOCKED_NOMEM_IOERR_FULL_CANTOPEN: [i32; 6] = [5, 6, 7, 10, 13, 14];
+    match error {
+        StoreError::Full => true,
+        StoreError::Database(sqlx::Error::Database(e)) => e
+            .code()
+            .and_then(|code| code.parse::<i32>().ok())
+            .is_some_and(|code| BUSY_LOCKED_NOMEM_IOERR_FULL_CANTOPEN.contains(&(code & 0xFF))),
+        _ => false,
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
