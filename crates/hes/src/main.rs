@@ -1,1 +1,54 @@
-fn main() {}
+//! `hes`: the head-end as one program. Parses the command line, loads the settings, wires the parts, reports errors.
+//!
+//! Only this crate reads the environment and ends the process.
+
+mod cli;
+mod client;
+mod commands;
+mod day;
+mod direct;
+mod exit;
+mod hex;
+mod output;
+mod progress;
+mod settings;
+mod telemetry;
+mod text;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use crate::cli::Cli;
+
+fn main() -> ExitCode {
+    let args: Vec<_> = std::env::args_os().collect();
+    text::choose(&args, locale().as_deref());
+    let cli = Cli::parse_localised(args);
+    let output = cli.common.output();
+    match cli.run() {
+        Ok(exit) => exit.code().into(),
+        Err(error) if exit::reader_went_away(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            report(&error, output);
+            exit::code_of(&error).into()
+        }
+    }
+}
+
+/// The locale for messages, as POSIX orders the variables.
+fn locale() -> Option<String> {
+    ["LC_ALL", "LC_MESSAGES", "LANG"].iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+}
+
+/// Says on standard error what went wrong, with the whole chain of causes.
+fn report(error: &anyhow::Error, output: output::Output) {
+    let mut stderr = std::io::stderr().lock();
+    let written = if output.is_json() {
+        let causes: Vec<String> = error.chain().skip(1).map(ToString::to_string).collect();
+        writeln!(stderr, "{}", serde_json::json!({ "error": error.to_string(), "causes": causes }))
+    } else {
+        writeln!(stderr, "hes: {error:#}")
+    };
+    // Nobody is left to tell when standard error is gone.
+    drop(written);
+}

@@ -3,7 +3,7 @@
 //! Each kind of request is one sequential function that reads like the standard's text. They ask, match and hand out;
 //! what a value is worth is for others to judge.
 
-use hes_dlt645::Dialect;
+pub use hes_dlt645::{DataId, Dialect};
 use hes_model::{Failure, FailureKind, MeterSpec, Protocol};
 
 use crate::{Model, Quirk};

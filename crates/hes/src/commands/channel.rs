@@ -1,0 +1,105 @@
+//! `hes channel`: the shared media over which meters are reached.
+
+use clap::Subcommand;
+use hes_api::dto::archive::ChannelRow;
+use hes_api::dto::live::{LinkState, UnknownDevice};
+use hes_model::{Endpoint, Parity, Registration};
+
+use crate::cli::Common;
+use crate::commands::archive::{Import, list};
+use crate::exit::Exit;
+use crate::output::{Table, Tone, left, right};
+use crate::text::{column, help, say};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ChannelCommand {
+    #[command(about = help::channel_import(), long_about = help::channel_import_long())]
+    Import(Import),
+    #[command(about = help::channel_list())]
+    List,
+    #[command(about = help::channel_unknown())]
+    Unknown,
+}
+
+impl ChannelCommand {
+    pub(crate) fn run(self, common: &Common) -> anyhow::Result<Exit> {
+        match self {
+            ChannelCommand::Import(import) => import.run(common, "channels"),
+            ChannelCommand::List => channels(common),
+            ChannelCommand::Unknown => unknown(common),
+        }
+    }
+}
+
+fn channels(common: &Common) -> anyhow::Result<Exit> {
+    let table = Table::new([
+        left(column::channel()),
+        left(column::endpoint()),
+        left(column::line_settings()),
+        right(column::meters()),
+        left(column::link()),
+    ]);
+    list(common, &["channels"], &[], table, |table, row: ChannelRow| {
+        let line = row.channel.line;
+        let parity = match line.parity() {
+            Parity::None => 'N',
+            Parity::Even => 'E',
+            Parity::Odd => 'O',
+        };
+        let cells = [
+            row.channel.name.to_string(),
+            endpoint(&row.channel.endpoint),
+            format!("{} {}{parity}1", line.baud(), line.data_bits()),
+            row.meters.to_string(),
+            row.link.map_or_else(|| "-".to_owned(), link),
+        ];
+        table.row(row.link.map_or(Tone::Faint, link_tone), cells);
+    })
+}
+
+/// Where a channel's bytes go, in one cell.
+fn endpoint(endpoint: &Endpoint) -> String {
+    match endpoint {
+        Endpoint::Serial { path } => format!("serial:{path}"),
+        Endpoint::Dial { host, port } => format!("tcp:{host}:{port}"),
+        Endpoint::DialIn(dial_in) => match &dial_in.registration {
+            Registration::Packet(packet) => format!("dial_in packet:{packet}"),
+            Registration::FirstFrame(address) => format!("dial_in frame:{address}"),
+        },
+    }
+}
+
+/// A link's state in words.
+pub(crate) fn link(state: LinkState) -> String {
+    match state {
+        LinkState::Idle => say::link_idle(),
+        LinkState::Connecting => say::link_connecting(),
+        LinkState::Up => say::link_up(),
+        LinkState::Down => say::link_down(),
+    }
+}
+
+fn link_tone(state: LinkState) -> Tone {
+    match state {
+        LinkState::Idle => Tone::Plain,
+        LinkState::Connecting => Tone::Warn,
+        LinkState::Up => Tone::Good,
+        LinkState::Down => Tone::Bad,
+    }
+}
+
+fn unknown(common: &Common) -> anyhow::Result<Exit> {
+    let table = Table::new([
+        left(column::announced()),
+        left(column::peer()),
+        left(column::reason()),
+        right(column::attempts()),
+        left(column::last()),
+    ]);
+    let zone = common.settings()?.zone;
+    list(common, &["unknown-devices"], &[], table, |table, device: UnknownDevice| {
+        let last = zone.local(device.last_at);
+        let cells = [device.announced, device.peer, device.reason, device.attempts.to_string(), last];
+        table.row(Tone::Warn, cells);
+    })
+}

@@ -1,0 +1,61 @@
+//! `hes event`: what happened that somebody may want to know.
+
+use clap::{Args, Subcommand};
+use hes_api::dto::operations::EventRow;
+use hes_model::MeterNo;
+
+use crate::cli::Common;
+use crate::commands::archive::{list, or_dash};
+use crate::exit::Exit;
+use crate::output::{Table, Tone, left, right};
+use crate::text::{column, help};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum EventCommand {
+    #[command(about = help::event_list())]
+    List(List),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    #[arg(long, value_name = "KIND", help = help::event_kind())]
+    kind: Option<String>,
+    #[arg(long, value_name = "METER", help = help::event_meter())]
+    meter: Option<MeterNo>,
+}
+
+impl EventCommand {
+    pub(crate) fn run(self, common: &Common) -> anyhow::Result<Exit> {
+        let EventCommand::List(wanted) = self;
+        let zone = common.settings()?.zone;
+        let mut query = Vec::new();
+        query.extend(wanted.kind.map(|kind| ("kind", kind)));
+        query.extend(wanted.meter.map(|meter| ("meter", meter.to_string())));
+        let table = Table::new([
+            right("#".to_owned()),
+            left(column::time()),
+            left(column::severity()),
+            left(column::kind()),
+            left(column::meter()),
+            left(column::channel()),
+            left(column::detail()),
+        ]);
+        list(common, &["events"], &query, table, |table, event: EventRow| {
+            let tone = match event.severity.as_str() {
+                "alarm" => Tone::Bad,
+                "warning" => Tone::Warn,
+                _ => Tone::Plain,
+            };
+            let cells = [
+                event.id.to_string(),
+                zone.local(event.at),
+                event.severity,
+                event.kind,
+                or_dash(event.meter),
+                or_dash(event.channel),
+                event.detail,
+            ];
+            table.row(tone, cells);
+        })
+    }
+}

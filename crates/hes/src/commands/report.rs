@@ -1,0 +1,134 @@
+//! `hes report`: how collection went on a day, and why what is missing is missing.
+
+use clap::{Args, Subcommand};
+use hes_api::dto::{Dimension, SuccessReport};
+use hes_model::{FailureKind, PlanName};
+use hes_reports::{Causes, Labelled, SuccessGroup};
+
+use crate::cli::{Common, on_one_thread};
+use crate::day::Day;
+use crate::exit::Exit;
+use crate::output::{Align, Output, Table, Tone, left, right};
+use crate::text::{column, help, report_language, say};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Report {
+    #[command(about = help::report_success(), long_about = help::report_success_long())]
+    Success(Success),
+}
+
+/// Which day, grouped by what.
+#[derive(Debug, Args)]
+pub(crate) struct Success {
+    #[arg(long, value_name = "DAY", default_value = "yesterday", help = help::report_day())]
+    day: Day,
+    #[arg(long, value_name = "DIMENSION", default_value = "area", help = help::report_by())]
+    by: Dimension,
+    #[arg(long, value_name = "PLAN", help = help::report_plan())]
+    plan: Option<PlanName>,
+}
+
+impl Report {
+    pub(crate) fn run(self, common: &Common) -> anyhow::Result<Exit> {
+        match self {
+            Report::Success(success) => success.run(common),
+        }
+    }
+}
+
+impl Success {
+    fn run(self, common: &Common) -> anyhow::Result<Exit> {
+        let zone = common.settings()?.zone;
+        let client = common.client()?;
+        let mut query = vec![("day", self.day.date(zone.time_zone()).to_string()), ("by", self.by.code().to_owned())];
+        query.extend(self.plan.map(|plan| ("plan", plan.to_string())));
+        let report: SuccessReport = on_one_thread(client.get(&["reports", "success"], &query))?;
+        let out = common.output();
+        if out.is_json() {
+            out.document(&report)?;
+        } else {
+            show(out, &report)?;
+        }
+        Ok(Exit::Done)
+    }
+}
+
+fn show(out: Output, report: &SuccessReport) -> anyhow::Result<()> {
+    let by = report.by.label().text(report_language()).to_owned();
+    out.toned(Tone::Head, say::success_heading(report.day, &report.zone))?;
+    let mut table = success_table(by);
+    for group in &report.groups {
+        add_group(&mut table, group, group_name(group));
+    }
+    add_group(&mut table, &report.total, say::total());
+    out.table(&table)?;
+    for excluded in &report.excluded {
+        let reason = excluded.reason.label().text(report_language());
+        out.toned(Tone::Faint, say::excluded(excluded.meters, reason))?;
+    }
+    Ok(())
+}
+
+/// A table of groups of a success report.
+pub(crate) fn success_table(by: String) -> Table {
+    Table::new([
+        left(by),
+        right(column::meters()),
+        right(column::expected()),
+        right(column::on_time()),
+        right(column::late()),
+        right(column::suspect()),
+        right(column::given_up()),
+        right(column::open()),
+        right(column::success_percent()),
+        (Align::Left, column::causes()),
+    ])
+}
+
+/// Adds one group, coloured by what is missing.
+pub(crate) fn add_group(table: &mut Table, group: &SuccessGroup, name: String) {
+    let slots = &group.slots;
+    let tone = match (slots.success().is_full(), slots.open + slots.suspect + slots.given_up) {
+        (true, _) => Tone::Good,
+        (false, 0) => Tone::Plain,
+        (false, _) => Tone::Warn,
+    };
+    let counts = [slots.expected, slots.on_time, slots.late, slots.suspect, slots.given_up, slots.open];
+    let [expected, on_time, late, suspect, given_up, open] = counts.map(|count| count.to_string());
+    let cells = [
+        name,
+        group.meters.to_string(),
+        expected,
+        on_time,
+        late,
+        suspect,
+        given_up,
+        open,
+        group.success_percent.to_string(),
+        causes(&group.causes),
+    ];
+    table.row(tone, cells);
+}
+
+/// A group's code with its name.
+pub(crate) fn group_name(group: &SuccessGroup) -> String {
+    match &group.name {
+        Some(name) => format!("{} {name}", group.key),
+        None => group.key.clone(),
+    }
+}
+
+/// Causes with their counts, most frequent first.
+pub(crate) fn causes(causes: &Causes) -> String {
+    let words = causes.by_count().into_iter().map(|(code, count)| format!("{} {count}", cause(code)));
+    words.collect::<Vec<_>>().join(", ")
+}
+
+/// The words for a cause's code.
+pub(crate) fn cause(code: &str) -> String {
+    match FailureKind::from_code(code) {
+        Some(kind) => kind.label().text(report_language()).to_owned(),
+        None if code == Causes::NOT_ASKED => say::not_asked(),
+        None => code.to_owned(),
+    }
+}

@@ -1,0 +1,193 @@
+//! What goes to standard output: a table for people or JSON for programs, never both.
+//!
+//! Colours only where standard output is a terminal and `NO_COLOR` is not set. Columns are aligned by display width,
+//! so Chinese text lines up.
+
+use std::io::{BufWriter, IsTerminal, Stdout, Write};
+
+use anstyle::{AnsiColor, Style};
+use comfy_table::{CellAlignment, ContentArrangement, presets};
+use serde::Serialize;
+
+/// Where and how a command answers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Output {
+    json: bool,
+    colour: bool,
+}
+
+impl Output {
+    /// JSON or tables; colours where they make sense.
+    pub(crate) fn new(json: bool, no_color: bool) -> Self {
+        Self { json, colour: !json && !no_color && std::io::stdout().is_terminal() }
+    }
+    /// Whether JSON was asked for.
+    pub(crate) fn is_json(self) -> bool {
+        self.json
+    }
+    /// One JSON document on a line of its own.
+    pub(crate) fn document<T: Serialize + ?Sized>(self, value: &T) -> anyhow::Result<()> {
+        let mut out = std::io::stdout().lock();
+        serde_json::to_writer(&mut out, value).map_err(std::io::Error::from)?;
+        writeln!(out)?;
+        Ok(())
+    }
+    /// A JSON array that is written item by item, for lists that need not fit into memory.
+    pub(crate) fn array(self) -> anyhow::Result<JsonArray> {
+        JsonArray::start(std::io::stdout())
+    }
+    /// A table for people.
+    pub(crate) fn table(self, table: &Table) -> anyhow::Result<()> {
+        let mut out = std::io::stdout().lock();
+        table.render(self.colour, &mut out)?;
+        Ok(())
+    }
+    /// A line for people.
+    pub(crate) fn line(self, text: impl std::fmt::Display) -> anyhow::Result<()> {
+        writeln!(std::io::stdout().lock(), "{text}")?;
+        Ok(())
+    }
+    /// A line for people, coloured by what it means.
+    pub(crate) fn toned(self, tone: Tone, text: impl std::fmt::Display) -> anyhow::Result<()> {
+        let style = if self.colour { tone.style() } else { Style::new() };
+        writeln!(std::io::stdout().lock(), "{style}{text}{style:#}")?;
+        Ok(())
+    }
+}
+
+/// A JSON array in the making. Dropped before [`JsonArray::end`], it is visibly incomplete.
+#[derive(Debug)]
+pub(crate) struct JsonArray {
+    out: BufWriter<Stdout>,
+    separator: &'static str,
+}
+
+impl JsonArray {
+    fn start(out: Stdout) -> anyhow::Result<Self> {
+        let mut out = BufWriter::new(out);
+        out.write_all(b"[")?;
+        Ok(Self { out, separator: "" })
+    }
+    /// One more item.
+    pub(crate) fn item<T: Serialize + ?Sized>(&mut self, value: &T) -> anyhow::Result<()> {
+        write!(self.out, "{}", self.separator)?;
+        self.separator = ",\n";
+        serde_json::to_writer(&mut self.out, value).map_err(std::io::Error::from)?;
+        Ok(())
+    }
+    /// The end.
+    pub(crate) fn end(mut self) -> anyhow::Result<()> {
+        self.out.write_all(b"]\n")?;
+        self.out.flush()?;
+        Ok(())
+    }
+}
+
+/// What a row means, for its colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tone {
+    Plain,
+    Good,
+    Warn,
+    Bad,
+    Faint,
+    Head,
+}
+
+impl Tone {
+    pub(crate) fn style(self) -> Style {
+        match self {
+            Tone::Plain => Style::new(),
+            Tone::Good => AnsiColor::Green.on_default(),
+            Tone::Warn => AnsiColor::Yellow.on_default(),
+            Tone::Bad => AnsiColor::Red.on_default(),
+            Tone::Faint => Style::new().dimmed(),
+            Tone::Head => Style::new().bold(),
+        }
+    }
+}
+
+/// On which side of its column a value stands.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Align {
+    Left,
+    Right,
+}
+
+/// Rows under a heading.
+#[derive(Debug)]
+pub(crate) struct Table {
+    inner: comfy_table::Table,
+    tones: Vec<Tone>,
+}
+
+impl Table {
+    /// An empty table with these columns.
+    pub(crate) fn new<const N: usize>(columns: [(Align, String); N]) -> Self {
+        let mut inner = comfy_table::Table::new();
+        inner.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+        inner.set_header(columns.iter().map(|(_, name)| name.as_str()));
+        for (column, (align, _)) in inner.column_iter_mut().zip(columns.iter()) {
+            column.set_padding((0, 2));
+            column.set_cell_alignment(match align {
+                Align::Left => CellAlignment::Left,
+                Align::Right => CellAlignment::Right,
+            });
+        }
+        Self { inner, tones: Vec::new() }
+    }
+    /// One more row. Line breaks and other control characters of a cell are shown as spaces: a row is a line.
+    pub(crate) fn row<const N: usize>(&mut self, tone: Tone, cells: [String; N]) {
+        self.tones.push(tone);
+        self.inner.add_row(cells.map(|cell| cell.replace(|c: char| c.is_control(), " ")));
+    }
+    /// Whether nothing was added.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.tones.is_empty()
+    }
+    /// Writes the heading and the rows.
+    pub(crate) fn render(&self, colour: bool, out: &mut dyn Write) -> std::io::Result<()> {
+        let tones = std::iter::once(Tone::Head).chain(self.tones.iter().copied());
+        for (line, tone) in self.inner.lines().zip(tones) {
+            let style = if colour { tone.style() } else { Style::new() };
+            writeln!(out, "{style}{}{style:#}", line.trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+/// A left-aligned column.
+pub(crate) fn left(name: String) -> (Align, String) {
+    (Align::Left, name)
+}
+
+/// A right-aligned column, for numbers.
+pub(crate) fn right(name: String) -> (Align, String) {
+    (Align::Right, name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rendered(table: &Table, colour: bool) -> String {
+        let mut out = Vec::new();
+        table.render(colour, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn chinese_cells_take_two_columns_a_character() {
+        let mut table = Table::new([left("台区".into()), right("成功率".into())]);
+        table.row(Tone::Good, ["城东一号".into(), "99.5 %".into()]);
+        table.row(Tone::Bad, ["A1".into(), "7.0 %".into()]);
+        assert_eq!(rendered(&table, false), "台区      成功率\n城东一号  99.5 %\nA1         7.0 %\n");
+    }
+
+    #[test]
+    fn a_row_stays_one_line_and_is_coloured_as_a_whole() {
+        let mut table = Table::new([left("meter".into())]);
+        table.row(Tone::Bad, ["a\nb".into()]);
+        assert_eq!(rendered(&table, true), "\u{1b}[1mmeter\u{1b}[0m\n\u{1b}[31ma b\u{1b}[0m\n");
+    }
+}

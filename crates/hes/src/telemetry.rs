@@ -1,0 +1,79 @@
+//! Our own log: to standard error, for people or as JSON.
+//!
+//! Levels follow the house rule: `error` someone should act, `warn` degraded but going on, `info` a line a job. What
+//! passes on the lines is not governed by these levels but by the decode level of each channel.
+
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
+use tracing_subscriber::EnvFilter;
+
+/// `[log]` of the configuration file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct LogSettings {
+    /// For people or for machines.
+    pub(crate) format: LogFormat,
+    /// What is logged: a level, or directives a module.
+    pub(crate) filter: LogFilter,
+    /// Decode level of every channel at start; changed while running by `hes log level`.
+    pub(crate) decode: hes_model::DecodeLevel,
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self { format: LogFormat::Pretty, filter: LogFilter("info".to_owned()), decode: hes_model::DecodeLevel::Off }
+    }
+}
+
+/// The form of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum LogFormat {
+    /// A line a person reads; coloured on a terminal.
+    Pretty,
+    /// A JSON object a line.
+    Json,
+}
+
+/// Directives of the log: `info`, `warn,hes_collector=debug`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(crate) struct LogFilter(String);
+
+impl TryFrom<String> for LogFilter {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        match EnvFilter::try_new(&text) {
+            Ok(_) => Ok(Self(text)),
+            Err(error) => Err(format!(
+                "{error}; accepted are error, warn, info, debug, trace, also a module, as \"info,hes_collector=debug\""
+            )),
+        }
+    }
+}
+
+impl From<LogFilter> for String {
+    fn from(filter: LogFilter) -> Self {
+        filter.0
+    }
+}
+
+/// Starts logging for the rest of the process. `HES_LOG` in the environment wins over the settings' filter.
+pub(crate) fn start(settings: &LogSettings) -> anyhow::Result<()> {
+    let filter = match std::env::var("HES_LOG") {
+        Ok(text) if !text.is_empty() => {
+            LogFilter::try_from(text).map_err(anyhow::Error::msg).context("reading HES_LOG")?
+        }
+        _ => settings.filter.clone(),
+    };
+    let filter = EnvFilter::try_new(&filter.0).context("reading the log filter")?;
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
+    let started = match settings.format {
+        LogFormat::Pretty => lines.try_init(),
+        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+    };
+    started.map_err(|error| anyhow::anyhow!("starting the log: {error}"))
+}
