@@ -3,7 +3,6 @@
 //! The one place that knows how frames are found while deadlines run; both the direct link and the turnstile use it.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use hes_driver::{Counts, Expect, Verdict};
 use hes_wire::{Scan, Why};
@@ -23,8 +22,8 @@ pub enum Step {
     Wait,
     /// The answer is complete.
     Done {
-        /// From the request's last byte to the answer's first.
-        reply: Duration,
+        /// When the answer's first byte was here.
+        first: Instant,
     },
     /// Nothing more is to be expected.
     TimedOut,
@@ -150,7 +149,7 @@ impl Answer {
                             let first = *self.first_wanted.get_or_insert(head);
                             self.waiting_since = now;
                             if verdict == Verdict::Done {
-                                return Some(Step::Done { reply: first.saturating_duration_since(self.sent) });
+                                return Some(Step::Done { first });
                             }
                         }
                         Verdict::Echo => self.counts.echo += 1,
@@ -196,6 +195,7 @@ impl Answer {
 mod tests {
     use super::*;
     use crate::toy::{Want, frame};
+    use std::time::Duration;
 
     const DEADLINES: Deadlines = Deadlines {
         first: Duration::from_millis(500),
@@ -213,12 +213,12 @@ mod tests {
     }
 
     #[test]
-    fn the_reply_time_is_that_of_the_answers_first_byte_behind_an_echo() {
+    fn the_first_byte_is_that_of_the_answer_behind_an_echo() {
         let (mut a, t0, mut want) = start();
         assert_eq!(a.received(t0 + ms(1), &frame(0, b"question"), &mut want), Step::Wait);
         let answer = frame(7, b"value");
         assert_eq!(a.received(t0 + ms(40), &answer[..2], &mut want), Step::Wait);
-        assert_eq!(a.received(t0 + ms(70), &answer[2..], &mut want), Step::Done { reply: ms(40) });
+        assert_eq!(a.received(t0 + ms(70), &answer[2..], &mut want), Step::Done { first: t0 + ms(40) });
         assert_eq!(a.counts().echo, 1);
         assert_eq!(want.taken, vec![answer]);
     }
@@ -267,7 +267,7 @@ mod tests {
         let stream = [&[0x68, 0xF0][..], &frame(7, b"value")].concat();
         assert_eq!(a.received(t0 + ms(30), &stream, &mut want), Step::Wait);
         assert_eq!(a.deadline(), t0 + ms(130));
-        assert_eq!(a.expired(t0 + ms(130), &mut want), Step::Done { reply: ms(30) });
+        assert_eq!(a.expired(t0 + ms(130), &mut want), Step::Done { first: t0 + ms(30) });
     }
 
     #[test]
@@ -277,7 +277,7 @@ mod tests {
         assert_eq!(a.expired(t0 + ms(105), &mut want), Step::Wait);
         assert_eq!(a.deadline(), t0 + ms(500));
         let answer = frame(7, b"value");
-        assert_eq!(a.received(t0 + ms(300), &answer, &mut want), Step::Done { reply: ms(300) });
+        assert_eq!(a.received(t0 + ms(300), &answer, &mut want), Step::Done { first: t0 + ms(300) });
     }
 
     #[test]
@@ -286,7 +286,7 @@ mod tests {
         want.frames_wanted = 2;
         assert_eq!(a.received(t0 + ms(400), &frame(7, b"one"), &mut want), Step::Wait);
         assert_eq!(a.deadline(), t0 + ms(900));
-        assert_eq!(a.received(t0 + ms(800), &frame(7, b"two"), &mut want), Step::Done { reply: ms(400) });
+        assert_eq!(a.received(t0 + ms(800), &frame(7, b"two"), &mut want), Step::Done { first: t0 + ms(400) });
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! One question and its answer on an open line.
 
 use std::io;
+use std::time::Duration;
 
 use hes_driver::{Counts, Exchanged, Expect, LinkError};
 use hes_model::{ReceivedAt, UtcMicros};
@@ -51,7 +52,6 @@ impl Line {
         self.settle().await?;
         self.drop_stale()?;
         let sent = self.write_all(request).await?;
-        let sent_at = utc_now().plus(sent.saturating_duration_since(Instant::now()));
         self.expecting_until(sent + longest.whole);
 
         let mut answer = Answer::new(deadlines, sent);
@@ -67,10 +67,18 @@ impl Line {
             };
             match step {
                 Step::Wait => {}
-                Step::Done { reply } => {
+                Step::Done { first } => {
                     self.over();
-                    let counts = answer.counts();
-                    return Ok(Exchanged { sent_at, received_at: ReceivedAt(utc_now()), reply, counts });
+                    let received = Instant::now();
+                    let received_at = utc_now();
+                    // An answer proves that the request was out, whatever the line's speed says.
+                    let sent = sent.min(first);
+                    return Ok(Exchanged {
+                        sent_at: before(received_at, received.saturating_duration_since(sent)),
+                        received_at: ReceivedAt(received_at),
+                        reply: first.saturating_duration_since(sent),
+                        counts: answer.counts(),
+                    });
                 }
                 Step::TimedOut => {
                     self.over();
@@ -95,6 +103,10 @@ impl Line {
         self.over();
         Ok(utc_now())
     }
+}
+
+fn before(at: UtcMicros, by: Duration) -> UtcMicros {
+    UtcMicros(at.0.saturating_sub(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)))
 }
 
 fn utc_now() -> UtcMicros {

@@ -9,6 +9,9 @@ use tokio_serial::{ErrorKind, SerialPort, SerialStream};
 
 use crate::{ModemLine, OpenError, RtsMode, SerialPortConfig};
 
+/// How far a divided clock may be off the nominal speed; beyond it the last bit of a character is read as its neighbour.
+const SPEED_OFF_PERCENT_MAX: u32 = 3;
+
 /// An open port, ours alone: other programs, and other channels of ours, are kept out by `TIOCEXCL` and `flock`.
 #[derive(Debug)]
 pub(crate) struct Port {
@@ -27,11 +30,8 @@ impl Port {
             .flow_control(tokio_serial::FlowControl::None);
         let stream = SerialStream::open(&builder).map_err(|e| refused(&config.path, line, e))?;
         let mut port = Self { stream, rts: config.rts };
-        port.set_control_lines(config).map_err(|source| OpenError::PortSettings {
-            path: config.path.clone(),
-            line: describe(line),
-            source,
-        })?;
+        let set = port.check_speed(line).and_then(|()| port.set_control_lines(config));
+        set.map_err(|source| OpenError::PortSettings { path: config.path.clone(), line: describe(line), source })?;
         if config.settle_ms > 0 {
             tokio::time::sleep(Duration::from_millis(config.settle_ms.into())).await;
         }
@@ -85,6 +85,15 @@ impl Port {
         self.stream.set_baud_rate(line.baud())?;
         self.stream.set_data_bits(data_bits)?;
         self.stream.set_parity(parity)?;
+        self.check_speed(line)
+    }
+
+    /// Reads the speed back: a port that can't do what it was told takes the nearest speed it can and says nothing.
+    fn check_speed(&self, line: LineSettings) -> io::Result<()> {
+        let real = self.stream.baud_rate()?;
+        if real.abs_diff(line.baud()) > line.baud() * SPEED_OFF_PERCENT_MAX / 100 {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("the port runs at {real} baud instead")));
+        }
         Ok(())
     }
 }
@@ -119,5 +128,26 @@ fn refused(path: &str, line: LineSettings, e: tokio_serial::Error) -> OpenError 
             OpenError::PortBusy { path }
         }
         _ => OpenError::PortSettings { path, line: describe(line), source: e.into() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::fcntl::OFlag;
+    use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
+
+    #[tokio::test]
+    async fn the_speed_is_what_was_asked_for_and_changes_while_the_port_is_open() {
+        let master = posix_openpt(OFlag::O_RDWR | OFlag::O_NOCTTY).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let config = SerialPortConfig::plain(&ptsname_r(&master).unwrap());
+        let mut port = Port::open(&config, LineSettings::DLT645).await.unwrap();
+        assert_eq!(port.stream.baud_rate().unwrap(), 2400);
+        for baud in LineSettings::BAUDS {
+            port.set_line(LineSettings::new(baud, 8, Parity::Even).unwrap()).unwrap();
+            assert_eq!(port.stream.baud_rate().unwrap(), baud);
+        }
     }
 }
