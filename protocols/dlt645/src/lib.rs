@@ -6,7 +6,6 @@
 //!
 //! It does not know registers, meters or plans: data items are named by the standard's identifiers and carry OBIS codes.
 #![warn(missing_docs, clippy::indexing_slicing)]
-#![cfg_attr(test, expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails panics"))]
 
 pub mod actuation;
 mod address;
@@ -18,6 +17,7 @@ mod data_id;
 mod encode;
 mod errors;
 mod frame;
+pub mod items;
 mod time;
 #[cfg(test)]
 mod vectors;

@@ -2,7 +2,6 @@
 //!
 //! Pure: no I/O, no clock, no allocation. What only one protocol needs lives in that protocol's crate.
 #![warn(missing_docs, clippy::indexing_slicing)]
-#![cfg_attr(test, expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails panics"))]
 
 pub mod bcd;
 mod framing;

@@ -1,0 +1,180 @@
+//! Data items: what the bytes behind an identification mean.
+//!
+//! The knowledge is data, `config/dlt645/items-2007.toml` and `items-1997.toml`; this module compiles it once into a table
+//! that finds an item in four steps whatever its number, and reads answers without allocating. What the table does not
+//! know comes out raw, and what has another length than it should comes out malformed: never a wrong number.
+//!
+//! A table names items by the standard's identifiers and carries OBIS codes; it knows nothing of registers or meters.
+
+mod format;
+mod reading;
+mod source;
+mod table;
+mod word;
+
+use std::sync::LazyLock;
+
+pub use format::{Decimal, Digits, Format, NoValue, NumberFormat, Sign, Text, Value};
+pub use reading::{Name, Reading, Readings};
+pub use table::{Field, FreezeKind, History, Items, ItemsError, Place};
+pub use word::{BitField, Word, WordTable};
+
+use crate::Dialect;
+
+/// The table of a dialect that ships with `hes`.
+pub fn items(dialect: Dialect) -> &'static Items {
+    static V2007: LazyLock<Items> = LazyLock::new(|| {
+        Items::parse(Dialect::V2007, include_str!("../../../../config/dlt645/items-2007.toml"))
+            .expect("config/dlt645/items-2007.toml is checked by a test")
+    });
+    static V1997: LazyLock<Items> = LazyLock::new(|| {
+        Items::parse(Dialect::V1997, include_str!("../../../../config/dlt645/items-1997.toml"))
+            .expect("config/dlt645/items-1997.toml is checked by a test")
+    });
+    match dialect {
+        Dialect::V2007 => &V2007,
+        Dialect::V1997 => &V1997,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Data, DataId};
+
+    /// Each value as `name=value unit`, with what else is known of it.
+    fn read(id: &str, bytes: &[u8]) -> Vec<String> {
+        let id: DataId = id.parse().unwrap();
+        let readings = items(id.dialect()).read(id, Data::plain(bytes));
+        let show = |reading: Reading<'_>| {
+            let mut text = format!("{}={}", reading.name, reading.value);
+            if let Value::None(why) = reading.value {
+                text += &format!("<{why}>");
+            }
+            if !reading.field.unit().is_empty() {
+                text += &format!(" {}", reading.field.unit());
+            }
+            if reading.history != History::Now {
+                text += &format!(" {:?}", reading.history);
+            }
+            for (what, at) in [("occurred", reading.occurred), ("latched", reading.latched)] {
+                if let Some(at) = at {
+                    text += &format!(" {what} {at}");
+                }
+            }
+            text
+        };
+        readings.map(show).collect()
+    }
+
+    #[test]
+    fn the_shipped_tables_compile() {
+        for dialect in [Dialect::V2007, Dialect::V1997] {
+            assert_eq!(items(dialect).dialect(), dialect);
+        }
+    }
+
+    #[test]
+    fn a_block_has_as_many_tariffs_as_arrive() {
+        let five = [[0x10, 0, 0, 0], [1, 0, 0, 0], [2, 0, 0, 0], [3, 0, 0, 0], [4, 0, 0, 0]].concat();
+        assert_eq!(read("0001FF00", &five)[4], "forward_active_energy_tariff4=0.04 kWh");
+        assert_eq!(read("0001FF01", &five[..4]), ["forward_active_energy_total=0.10 kWh Settlement(1)"]);
+        assert_eq!(read("00010300", &five[..4]), ["forward_active_energy_tariff3=0.10 kWh"]);
+        assert_eq!(read("0001FF00", &five[..18]), ["forward_active_energy=<malformed>"]);
+        assert_eq!(read("000100FF", &five[..8])[1], "forward_active_energy_total=0.01 kWh Settlement(1)");
+        assert_eq!(read("00010000", &[]), ["forward_active_energy_total=<malformed> kWh"]);
+    }
+
+    #[test]
+    fn what_is_unknown_comes_out_raw() {
+        assert_eq!(read("04CC0001", &[0x11, 0xAA]), ["unknown=11AA"]);
+        assert_eq!(read("0001FFFF", &[0; 52]), [format!("unknown={}", "00".repeat(52))]);
+        assert_eq!(read("33343233", &[1]), ["unknown=01"]);
+    }
+
+    #[test]
+    fn a_missing_phase_is_absent_in_a_block() {
+        assert_eq!(
+            read("0201FF00", &[0x19, 0x23, 0xFF, 0xFF, 0x1A, 0x23]),
+            ["voltage_a=231.9 V", "voltage_b=<absent> V", "voltage_c=<not_bcd> V"]
+        );
+    }
+
+    #[test]
+    fn a_maximum_demand_says_when() {
+        assert_eq!(
+            read("01010000", &[0x34, 0x12, 0, 0x30, 0x18, 0x02, 0x03, 0x24]),
+            ["forward_active_demand_total=0.1234 kW occurred 2024-03-02T18:30:00"]
+        );
+    }
+
+    #[test]
+    fn a_freeze_block_is_read_part_by_part_with_its_time() {
+        let time = [0, 0, 9, 0x10, 0x15, 0xAA];
+        let forward = [0x10, 0, 0, 0, 1, 0, 0, 0, 0xAA];
+        let damaged = [1, 2, 3, 0xAA];
+        assert_eq!(
+            read("0506FF01", &[&time[..], &forward, &[0xAA], &damaged].concat()),
+            [
+                "freeze_time=2015-10-09T00:00 Freeze(Daily, 1)",
+                "forward_active_energy_total=0.10 kWh Freeze(Daily, 1) latched 2015-10-09T00:00:00",
+                "forward_active_energy_tariff1=0.01 kWh Freeze(Daily, 1) latched 2015-10-09T00:00:00",
+                "combined_reactive_1_energy=<malformed> Freeze(Daily, 1) latched 2015-10-09T00:00:00",
+            ]
+        );
+        assert_eq!(read("0504013E", &[1, 0, 0, 0]), ["forward_active_energy_total=0.01 kWh Freeze(Hourly, 62)"]);
+    }
+
+    #[test]
+    fn all_run_status_words_are_read_bit_by_bit() {
+        let words = [0, 0, 0, 0, 0x50, 0, 1, 0, 0, 0, 0, 0, 0x20, 0];
+        assert_eq!(read("040005FF", &words)[2], "run_status_3=0050");
+        let table = items(Dialect::V2007);
+        let mut readings = table.read(DataId::V2007(0x0400_0503), Data::plain(&[0x50, 0x02]));
+        let Some(Value::Word(word)) = readings.next().map(|reading| reading.value) else { panic!("not a word") };
+        assert_eq!(
+            (word.part("relay"), word.part("relay_command"), word.part("pre_trip_alarm")),
+            (Some(1), Some(1), Some(0))
+        );
+        let kind = word.parts().find(|(field, _)| &*field.name == "meter_kind").unwrap();
+        assert_eq!(kind.0.meaning(kind.1), Some("money_prepaid"));
+    }
+
+    #[test]
+    fn load_profile_records_are_read_class_by_class() {
+        let time = [0x15, 0x10, 9, 0x10, 0x15];
+        let energies = [[1, 0, 0, 0], [2, 0, 0, 0], [3, 0, 0, 0x80], [4, 0, 0, 0]].concat();
+        let one =
+            [&[0xA0, 0xA0, 0x1C][..], &time, &[0xAA, 0xAA, 0xAA], &energies, &[0xAA, 0xAA, 0xAA, 0x77, 0xE5]].concat();
+        let read_two = read("06040001", &one.repeat(2));
+        assert_eq!(read_two.len(), 8);
+        assert_eq!(read_two[6], "combined_reactive_1_energy_total=-0.03 kvarh Load latched 2015-10-09T10:15:00");
+        assert_eq!(read("06040001", &one[..20]).last().unwrap(), "unknown=<malformed>");
+        assert_eq!(read("06040001", &[0; 9]), ["unknown=<malformed>"]);
+    }
+
+    #[test]
+    fn a_register_is_found_where_it_is_asked_for() {
+        let obis = [1, 0, 1, 8, 2, 255];
+        let place = |dialect, obis, history| {
+            items(dialect).place(obis, history).map(|place| {
+                let show = |id: Option<DataId>| id.map(|id| id.to_string());
+                (show(place.single), show(place.block), place.index)
+            })
+        };
+        let found = |single: Option<&str>, block: Option<&str>, index| {
+            Some((single.map(str::to_owned), block.map(str::to_owned), index))
+        };
+        let v2007 = |obis, history| place(Dialect::V2007, obis, history);
+        assert_eq!(v2007(obis, History::Now), found(Some("00010200"), Some("0001FF00"), 2));
+        assert_eq!(v2007(obis, History::Settlement(1)), found(Some("00010201"), Some("0001FF01"), 2));
+        assert_eq!(v2007(obis, History::Settlement(13)), None);
+        assert_eq!(v2007(obis, History::Freeze(FreezeKind::Daily, 1)), found(None, Some("05060101"), 2));
+        assert_eq!(v2007([1, 0, 52, 7, 0, 255], History::Now), found(Some("02010200"), Some("0201FF00"), 1));
+        assert_eq!(v2007([1, 0, 52, 7, 0, 255], History::Settlement(1)), None);
+        assert_eq!(v2007([0, 0, 19, 10, 0, 255], History::Now), found(Some("00900200"), None, 0));
+        assert_eq!(v2007([1, 0, 99, 7, 0, 255], History::Now), None);
+        assert_eq!(place(Dialect::V1997, obis, History::Settlement(2)), found(Some("9812"), Some("981F"), 2));
+        assert_eq!(items(Dialect::V2007).load_class([1, 0, 1, 8, 0, 255]), Some(4));
+    }
+}

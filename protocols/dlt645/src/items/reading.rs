@@ -1,0 +1,402 @@
+//! Walking through the data of an answer, value by value.
+
+use std::fmt::{self, Display, Formatter};
+
+use super::format::{NoValue, Value};
+use super::source::Role;
+use super::table::{Dimension, Field, Found, History, Items, Layout};
+use crate::{Data, DateTime};
+
+/// One value of an answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Reading<'a> {
+    /// The stable name.
+    pub name: Name<'a>,
+    /// How it is read, its unit and labels.
+    pub field: &'a Field,
+    /// The register's OBIS code, group F 255, where it has one.
+    pub obis: Option<[u8; 6]>,
+    /// Which of the register's values in time.
+    pub history: History,
+    /// The value.
+    pub value: Value<'a>,
+    /// When the value occurred, by the meter's clock: maximum demands.
+    pub occurred: Option<DateTime>,
+    /// When the value was latched, where the same data says so: freeze blocks and load-profile records.
+    pub latched: Option<DateTime>,
+    /// The bytes it was read from.
+    pub bytes: Data<'a>,
+}
+
+/// A value's name: the item's, then the field's, then the tariff or phase. Prints in snake case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Name<'a> {
+    item: &'a str,
+    field: &'a str,
+    /// `total`, `tariff1`, `a` …; empty where the item has no such choice.
+    pub suffix: &'a str,
+    /// The same in English.
+    pub suffix_en: &'a str,
+    /// The same in Chinese.
+    pub suffix_zh: &'a str,
+}
+
+impl Display for Name<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let mut gap = "";
+        [self.item, self.field, self.suffix].into_iter().filter(|part| !part.is_empty()).try_for_each(|part| {
+            f.write_str(gap)?;
+            gap = "_";
+            f.write_str(part)
+        })
+    }
+}
+
+/// The values of an answer, in wire order. Allocates nothing.
+#[derive(Debug, Clone)]
+pub struct Readings<'a> {
+    items: &'a Items,
+    source: Source<'a>,
+    run: Option<Run<'a>>,
+    latched: Option<DateTime>,
+}
+
+/// What the next run of fields comes from.
+#[derive(Debug, Clone, Copy)]
+enum Source<'a> {
+    /// Nothing more.
+    None,
+    Parts(Parts<'a>),
+    Load(Load<'a>),
+}
+
+/// The parts of a compound that are not read yet.
+#[derive(Debug, Clone, Copy)]
+struct Parts<'a> {
+    data: Data<'a>,
+    places: [u8; 4],
+    position: usize,
+    dimension: &'a Dimension,
+    next: usize,
+    separator: Option<u8>,
+}
+
+/// Load-profile records that are not read yet.
+#[derive(Debug, Clone, Copy)]
+struct Load<'a> {
+    data: Data<'a>,
+    /// The class to be read next; none between two records.
+    class: Option<usize>,
+}
+
+/// Fields with the bytes they are to be read from.
+#[derive(Debug, Clone)]
+struct Run<'a> {
+    item: &'a str,
+    fields: &'a [Field],
+    field: usize,
+    /// For what stands after the fields.
+    rest: &'a Field,
+    /// Repeated over it.
+    along: Option<&'a Dimension>,
+    /// Fixed by the identification.
+    list: Option<(&'a Dimension, usize)>,
+    index: usize,
+    history: History,
+    stamps: bool,
+    data: Data<'a>,
+    terminator: Option<u8>,
+    state: RunState,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum RunState {
+    /// The length is right.
+    Fields,
+    /// What is left has another length than it should.
+    Malformed,
+    /// What is left is not described.
+    Raw,
+}
+
+/// Ends a block in the 1997 edition; no packed decimal begins with it.
+const TERMINATOR: u8 = 0xAA;
+
+impl<'a> Readings<'a> {
+    pub(super) fn new(items: &'a Items, found: Option<Found<'a>>, data: Data<'a>) -> Self {
+        let mut readings = Self { items, source: Source::None, run: None, latched: None };
+        match found {
+            None => readings.run = Some(Run::whole(items, RunState::Raw, data)),
+            Some(found) => match &found.entry.layout {
+                Layout::Fields { .. } => readings.run = Run::of(items, found, data),
+                Layout::Parts { position, dimension, separator } => match items.dimensions.get(*dimension) {
+                    Some(dimension) => {
+                        let (places, position, separator) = (found.places, *position, *separator);
+                        readings.source =
+                            Source::Parts(Parts { data, places, position, dimension, next: 0, separator });
+                    }
+                    None => readings.run = Some(Run::whole(items, RunState::Raw, data)),
+                },
+                Layout::LoadProfile => readings.source = Source::Load(Load { data, class: None }),
+            },
+        }
+        readings
+    }
+
+    /// The byte AA after the last value of a block, where the meter sent one; it is no part of a value.
+    pub fn terminator(&self) -> Option<u8> {
+        self.run.as_ref().and_then(|run| run.terminator)
+    }
+
+    /// Finds the fields to be read next.
+    fn advance(&mut self) -> Option<Run<'a>> {
+        match &mut self.source {
+            Source::None => None,
+            Source::Parts(parts) => parts.next(self.items),
+            Source::Load(load) => load.next(self.items, &mut self.latched),
+        }
+    }
+}
+
+impl<'a> Iterator for Readings<'a> {
+    type Item = Reading<'a>;
+
+    fn next(&mut self) -> Option<Reading<'a>> {
+        loop {
+            if let Some(run) = &mut self.run
+                && let Some(mut reading) = run.next()
+            {
+                match reading.value {
+                    Value::Minute(at) if run.stamps => self.latched = Some(at),
+                    _ => reading.latched = self.latched,
+                }
+                return Some(reading);
+            }
+            self.run = Some(self.advance()?);
+        }
+    }
+}
+
+impl<'a> Run<'a> {
+    /// The fields of an item over `data`; `None` for items that have no fields of their own.
+    fn of(items: &'a Items, found: Found<'a>, data: Data<'a>) -> Option<Self> {
+        let Layout::Fields { name, fields, bytes, repeat, tail } = &found.entry.layout else { return None };
+        let along = repeat.and_then(|at| items.dimensions.get(at)).or(found.open);
+        let (data, terminator) = match (along, data.last()) {
+            (Some(_), Some(TERMINATOR)) if data.len() % bytes == 1 => {
+                (data.split_at(data.len() - 1)?.0, Some(TERMINATOR))
+            }
+            _ => (data, None),
+        };
+        let fits = match along {
+            Some(along) => !data.is_empty() && data.len() % bytes == 0 && data.len() / bytes <= along.len(),
+            None => data.len() == *bytes || *tail && data.len() > *bytes,
+        };
+        // A single field bears the name of its item; of several, none can be named when the length is wrong.
+        let (item, fields): (&str, &[Field]) = match (&**fields, along, fits) {
+            ([_], None, _) | ([_], _, true) => ("", fields),
+            (_, _, true) => (name, fields),
+            (_, _, false) => (name, std::slice::from_ref(&items.nameless)),
+        };
+        Some(Self {
+            item,
+            fields,
+            field: 0,
+            rest: &items.rest,
+            along,
+            list: found.list,
+            index: 0,
+            history: found.history,
+            stamps: found.entry.stamps,
+            data,
+            terminator,
+            state: if fits { RunState::Fields } else { RunState::Malformed },
+        })
+    }
+
+    /// Bytes without a description.
+    fn whole(items: &'a Items, state: RunState, data: Data<'a>) -> Self {
+        Self {
+            item: "",
+            fields: std::slice::from_ref(&items.unknown),
+            field: 0,
+            rest: &items.rest,
+            along: None,
+            list: None,
+            index: 0,
+            history: History::Now,
+            stamps: false,
+            data,
+            terminator: None,
+            state,
+        }
+    }
+
+    fn next(&mut self) -> Option<Reading<'a>> {
+        let field = self.fields.get(self.field)?;
+        let (bytes, left) = match self.state {
+            RunState::Fields => self.data.split_at(field.format().len())?,
+            RunState::Malformed | RunState::Raw => self.data.split_at(self.data.len())?,
+        };
+        let (value, occurred) = match self.state {
+            RunState::Fields => field.format().read(bytes),
+            RunState::Malformed => (Value::None(NoValue::Malformed), None),
+            RunState::Raw => (Value::Raw(bytes), None),
+        };
+        let (list, history) = self.place();
+        let (suffix, suffix_en, suffix_zh) = list.map_or(("", "", ""), |(d, at)| (d.suffix(at), d.en(at), d.zh(at)));
+        let reading = Reading {
+            name: Name { item: self.item, field: &field.name, suffix, suffix_en, suffix_zh },
+            field,
+            obis: field.obis(list.map_or(0, |(_, at)| at)),
+            history,
+            value,
+            occurred,
+            latched: None,
+            bytes,
+        };
+        self.data = left;
+        self.step();
+        Some(reading)
+    }
+
+    /// Which of a list, and of which moment, the fields are at.
+    fn place(&self) -> (Option<(&'a Dimension, usize)>, History) {
+        let Some(along) = self.along.filter(|_| self.state == RunState::Fields) else {
+            return (self.list, self.history);
+        };
+        match along.role {
+            Role::Settlement => {
+                let back = u8::try_from(self.index).unwrap_or(u8::MAX);
+                (self.list, if back == 0 { History::Now } else { History::Settlement(back) })
+            }
+            Role::Record => (self.list, History::Record(along.value(self.index).unwrap_or_default())),
+            _ => (Some((along, self.index)), self.history),
+        }
+    }
+
+    fn step(&mut self) {
+        self.field += 1;
+        if self.state != RunState::Fields {
+            self.fields = &[];
+        } else if self.field == self.fields.len() && !self.data.is_empty() {
+            self.field = 0;
+            match self.along {
+                Some(_) => self.index += 1,
+                None => (self.fields, self.state) = (std::slice::from_ref(self.rest), RunState::Raw),
+            }
+        }
+    }
+}
+
+impl<'a> Parts<'a> {
+    fn next(&mut self, items: &'a Items) -> Option<Run<'a>> {
+        while !self.data.is_empty() {
+            let Some(value) = self.dimension.value(self.next) else {
+                return Some(Run::whole(items, RunState::Malformed, std::mem::take(&mut self.data)));
+            };
+            self.next += 1;
+            let mut places = self.places;
+            *places.get_mut(self.position)? = value;
+            let found = items.find_places(places);
+            let part = self.cut(found);
+            if part.is_empty() {
+                continue;
+            }
+            let run = found.and_then(|found| Run::of(items, found, part));
+            return Some(run.unwrap_or_else(|| Run::whole(items, RunState::Raw, part)));
+        }
+        None
+    }
+
+    /// The bytes of the next part, without its separator.
+    fn cut(&mut self, found: Option<Found<'a>>) -> Data<'a> {
+        let whole = self.data;
+        let len = match (self.separator, found.map(|found| &found.entry.layout)) {
+            (Some(separator), _) => whole.iter().position(|byte| byte == separator),
+            (None, Some(Layout::Fields { bytes, .. })) => Some(*bytes),
+            (None, _) => None,
+        };
+        let Some((part, left)) = len.and_then(|len| whole.split_at(len)) else {
+            self.data = Data::default();
+            return whole;
+        };
+        self.data = match self.separator {
+            Some(_) => left.split_at(1).map_or(left, |(_, left)| left),
+            None => left,
+        };
+        part
+    }
+}
+
+/// Begins a load-profile record, twice.
+const LOAD_START: u8 = 0xA0;
+/// Ends a load-profile record, after its sum.
+const LOAD_END: u8 = 0xE5;
+/// Ends a class of a load-profile record.
+const CLASS_END: u8 = 0xAA;
+
+impl<'a> Load<'a> {
+    /// The next class of the record at hand that has data, or of the next record.
+    fn next(&mut self, items: &'a Items, latched: &mut Option<DateTime>) -> Option<Run<'a>> {
+        while !self.data.is_empty() {
+            let step = match self.class {
+                None => self.open(latched),
+                Some(class) if class == items.load_classes.len() || self.at_end() => self.close(),
+                Some(class) => {
+                    self.class = Some(class + 1);
+                    match self.class_fields(items.load_classes.get(class)?) {
+                        Some(part) if part.is_empty() => Some(()),
+                        Some(part) => return Some(Run::load(items, items.load_classes.get(class)?, part)),
+                        None => None,
+                    }
+                }
+            };
+            if step.is_none() {
+                *latched = None;
+                return Some(Run::whole(items, RunState::Malformed, std::mem::take(&mut self.data)));
+            }
+        }
+        None
+    }
+
+    /// `A0 A0`, the length, the time.
+    fn open(&mut self, latched: &mut Option<DateTime>) -> Option<()> {
+        let ([LOAD_START, LOAD_START, _, time @ ..], left) = self.data.take::<8>()? else { return None };
+        *latched = DateTime::from_wire_minute(time);
+        (self.data, self.class) = (left, Some(0));
+        Some(())
+    }
+
+    /// The bytes of one class, none for an absent one; `None` where it does not end where it should.
+    fn class_fields(&mut self, fields: &[Field]) -> Option<Data<'a>> {
+        let len = match self.data.get(0)? {
+            CLASS_END => 0,
+            _ => fields.iter().map(|field| field.format().len()).sum(),
+        };
+        let (part, left) = self.data.split_at(len)?;
+        let ([CLASS_END], left) = left.take()? else { return None };
+        self.data = left;
+        Some(part)
+    }
+
+    /// Whether only sum and end are left of this record, although classes are missing.
+    fn at_end(&self) -> bool {
+        let mut bytes = self.data.iter().skip(1);
+        bytes.next() == Some(LOAD_END)
+            && matches!((bytes.next(), bytes.next()), (None, _) | (Some(LOAD_START), Some(LOAD_START)))
+    }
+
+    /// The sum and the end. What the sum covers is not known for sure, so it is not checked: the frame's is.
+    fn close(&mut self) -> Option<()> {
+        let ([_, LOAD_END], left) = self.data.take::<2>()? else { return None };
+        (self.data, self.class) = (left, None);
+        Some(())
+    }
+}
+
+impl<'a> Run<'a> {
+    fn load(items: &'a Items, fields: &'a [Field], data: Data<'a>) -> Self {
+        Self { fields, history: History::Load, ..Self::whole(items, RunState::Fields, data) }
+    }
+}
