@@ -36,6 +36,11 @@ impl<'a> Data<'a> {
     pub const fn is_empty(self) -> bool {
         self.bytes.is_empty()
     }
+    /// Where in `whole` these bytes stand; `None` where they are no part of it.
+    pub fn offset_in(self, whole: Data<'_>) -> Option<usize> {
+        let offset = self.bytes.as_ptr().addr().checked_sub(whole.bytes.as_ptr().addr())?;
+        (offset.checked_add(self.len())? <= whole.len()).then_some(offset)
+    }
     /// The byte at `index`.
     pub fn get(self, index: usize) -> Option<u8> {
         self.bytes.get(index).map(|byte| byte.wrapping_sub(self.mask))
@@ -137,6 +142,8 @@ mod tests {
             let mut copy = [0; 12];
             prop_assert_eq!(view.copy_to(&mut copy), Some(&bytes[..]));
             let (head, tail) = view.take::<4>().unwrap();
+            prop_assert_eq!(tail.offset_in(view), Some(4));
+            prop_assert_eq!(view.offset_in(tail), None);
             prop_assert_eq!([&head[..], &tail.iter().collect::<Vec<_>>()].concat(), bytes);
             prop_assert_eq!(view.exactly::<4>().is_some(), wire.len() == 4);
         }
