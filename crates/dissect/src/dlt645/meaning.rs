@@ -1,0 +1,347 @@
+//! What a frame means as a whole.
+
+use hes_dlt645::items::{History, Reading, Value, items};
+use hes_dlt645::{
+    Answer, Authority, Command, Data, DataId, DateTime, Dialect, Direction, Errors, Follow, Frame, FreezeAt, Password,
+    RelayCommand, Service,
+};
+
+use super::labels;
+use crate::Secrets;
+use crate::decoded::{Bit, Explained, Item, Label, Link};
+
+/// What is shown instead of a password.
+const STARS: &str = "******";
+
+/// Everything about a frame but its fields.
+pub(super) fn explain(frame: &Frame<'_>, dialect: Dialect, secrets: Secrets) -> Explained {
+    let (protocol, version) = match dialect {
+        Dialect::V2007 => ("dlt645-2007", "2007"),
+        Dialect::V1997 => ("dlt645-1997", "1997"),
+    };
+    let direction = match frame.control.direction() {
+        Direction::Request => "down",
+        Direction::Answer => "up",
+    };
+    let link = Link {
+        address: frame.address.to_string(),
+        ctrl: frame.control.to_string(),
+        len: frame.data.len(),
+        wake_bytes: frame.wake_bytes,
+        data: data_text(frame, dialect, secrets),
+    };
+    let mut out = Explained { ok: true, protocol, version, direction, link, ..Explained::default() };
+    let mut about = About { out: &mut out, dialect, secrets };
+    if let Some(service) = dialect.service(frame.control.function()) {
+        about.service(service);
+    }
+    match frame.control.direction() {
+        Direction::Request => about.command(Command::parse(dialect, frame)),
+        Direction::Answer => about.answer(Answer::parse(dialect, frame)),
+    }
+    out
+}
+
+/// The data without mask; passwords as stars if they are to be hidden.
+fn data_text(frame: &Frame<'_>, dialect: Dialect, secrets: Secrets) -> String {
+    let hidden = match secrets {
+        Secrets::Shown => Vec::new(),
+        Secrets::Hidden => super::fields::passwords(frame, dialect),
+    };
+    let byte = |(at, byte): (usize, u8)| {
+        if hidden.iter().any(|range| range.contains(&at)) { "**".to_owned() } else { format!("{byte:02X}") }
+    };
+    frame.data.iter().enumerate().map(byte).collect()
+}
+
+struct About<'o> {
+    out: &'o mut Explained,
+    dialect: Dialect,
+    secrets: Secrets,
+}
+
+impl About<'_> {
+    fn service(&mut self, service: Service) {
+        let (name, label) = labels::service(service);
+        self.out.command = Some(name);
+        self.out.title = Some(label);
+    }
+
+    fn item(&mut self, item: DataId) {
+        self.out.di = Some(item.to_string());
+        self.out.di_label = Some(item_label(item));
+    }
+
+    fn authority(&mut self, authority: &Authority) {
+        (self.out.pa, self.out.password) = self.password(authority.password);
+        self.out.operator = authority.operator.map(|operator| operator.to_string());
+    }
+
+    fn password(&self, password: Password) -> (Option<String>, Option<String>) {
+        let shown = match self.secrets {
+            Secrets::Shown => password.reveal().to_string(),
+            Secrets::Hidden => STARS.to_owned(),
+        };
+        (Some(format!("{:02X}", password.level)), Some(shown))
+    }
+
+    fn command(&mut self, command: Command<'_>) {
+        match command {
+            Command::Read { item, blocks, since } => {
+                if self.dialect == Dialect::V2007 && item.dialect() == Dialect::V1997 {
+                    self.out.ctrl_11_with_2_byte_di = Some(item.to_string());
+                } else {
+                    self.item(item);
+                }
+                self.out.blocks = blocks;
+                self.out.since = since.map(minute);
+            }
+            Command::ReadFollow { item, seq } => {
+                self.item(item);
+                self.out.seq = seq;
+            }
+            Command::ReadAgain | Command::ReadAddress => {}
+            Command::Write { item, authority, value } => {
+                self.item(item);
+                self.authority(&authority);
+                self.out.value = Some(value.to_string());
+            }
+            Command::WriteAddress { address } => self.out.meter_address = Some(address.to_string()),
+            Command::BroadcastTime { time } => self.out.time = Some(time.to_string()),
+            Command::Freeze { at } => self.out.freeze_at = Some(freeze_at(at)),
+            Command::ChangeBaud { baud } => self.out.baud = baud.speed(),
+            Command::ChangePassword { item, old, new } => {
+                if let Some(item) = item {
+                    self.item(item);
+                }
+                (self.out.pa, self.out.password) = self.password(old);
+                (self.out.new_pa, self.out.new_password) = self.password(new);
+            }
+            Command::ClearDemand { authority } | Command::ClearMeter { authority } => self.authority(&authority),
+            Command::ClearEvents { authority, item } => {
+                self.authority(&authority);
+                self.item(item);
+            }
+            Command::Relay(relay) => self.relay(&relay),
+            Command::MultiFunction { output } => self.out.value = Some(format!("{output:02X}")),
+            Command::Security { item, data } => {
+                self.item(item);
+                self.out.value = Some(data.to_string());
+            }
+            Command::Other { control, .. } => {
+                if self.dialect.service(control.0).is_none() {
+                    self.unknown();
+                }
+            }
+        }
+    }
+
+    /// A control byte that the dialect does not use.
+    fn unknown(&mut self) {
+        self.out.command = Some("unknown");
+        self.out.title = Some(Label::new("Unknown control code", "未知控制码"));
+    }
+
+    fn relay(&mut self, relay: &RelayCommand) {
+        self.authority(&Authority { password: relay.password, operator: Some(relay.operator) });
+        self.out.n1 = Some(format!("{:02X}", relay.action.code()));
+        self.out.action = Some(relay.action.name());
+        self.out.action_label = Some(labels::action(relay.action));
+        self.out.n2 = Some(format!("{:02X}", relay.n2));
+        match relay.deadline() {
+            Some(deadline) => self.out.valid_until = Some(deadline.to_string()),
+            None => self.out.valid_until_raw = Some(Data::plain(&relay.valid_until.0).to_string()),
+        }
+    }
+
+    fn answer(&mut self, answer: Answer<'_>) {
+        match answer {
+            Answer::Data { item, data, seq, follow, .. } => {
+                self.item(item);
+                self.out.seq = seq;
+                if follow == Follow::More {
+                    self.out.more = Some(true);
+                }
+                self.data(item, data, seq);
+            }
+            Answer::Address { address } => self.out.meter_address = Some(address.to_string()),
+            Answer::Done { .. } => {}
+            Answer::BaudChanged { baud } => self.out.baud = baud.speed(),
+            Answer::PasswordChanged { password } => (self.out.pa, self.out.password) = self.password(password),
+            Answer::MultiFunction { output } => self.out.value = Some(format!("{output:02X}")),
+            Answer::Security { item, data } => {
+                self.item(item);
+                self.out.value = Some(data.to_string());
+            }
+            Answer::Refused { errors, service } => self.refused(errors, service),
+            Answer::Other { control, .. } => {
+                if self.dialect.service(control.function()).is_none() {
+                    self.unknown();
+                }
+            }
+        }
+    }
+
+    fn refused(&mut self, errors: Errors, service: Service) {
+        self.out.error = Some(true);
+        let digits = if service == Service::Security { 4 } else { 2 };
+        self.out.err = Some(format!("{:0digits$X}", errors.bits()));
+        self.out.err_bits = Some(errors.names().collect());
+        self.out.err_labels = Some(errors.names().map(labels::error).collect());
+    }
+
+    /// The values behind an item. A part of a longer answer says little by itself: it is shown as bytes.
+    fn data(&mut self, item: DataId, data: Data<'_>, seq: Option<u8>) {
+        if self.out.more.is_some() || seq.is_some() {
+            self.out.value = Some(data.to_string());
+            return;
+        }
+        let mut readings = items(item.dialect()).read(item, data);
+        let all: Vec<Reading<'_>> = readings.by_ref().collect();
+        self.out.terminator = readings.terminator().map(|byte| format!("{byte:02X}"));
+        for reading in &all {
+            match reading.value {
+                Value::DateWeekday(date, weekday) => {
+                    self.out.date = Some(date.to_string());
+                    self.out.weekday = Some(weekday);
+                }
+                Value::Time(time) => self.out.time = Some(time.to_string()),
+                Value::Minute(at) if is_freeze(item) && reading.obis.is_none() => {
+                    self.out.freeze_time = Some(minute(at));
+                }
+                _ => {}
+            }
+        }
+        self.out.items = Some(to_items(item, &all));
+    }
+}
+
+/// The values behind an item, put together from all frames of an answer.
+pub(crate) fn values(item: DataId, data: &[u8]) -> Vec<Item> {
+    let all: Vec<Reading<'_>> = items(item.dialect()).read(item, Data::plain(data)).collect();
+    to_items(item, &all)
+}
+
+fn to_items(item: DataId, readings: &[Reading<'_>]) -> Vec<Item> {
+    let naming = Naming::of(item, readings);
+    readings.iter().map(|reading| to_item(reading, naming)).collect()
+}
+
+/// Items 05: freezes.
+fn is_freeze(item: DataId) -> bool {
+    matches!(item, DataId::V2007(di) if di >> 24 == 0x05)
+}
+
+/// How the values of an answer are named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Naming {
+    /// Item and tariff or phase: `forward_active_energy_total`.
+    Full,
+    /// In a block over the tariffs of one item, the tariff alone: `total`, `tariff1` …
+    Tariff,
+}
+
+impl Naming {
+    fn of(item: DataId, readings: &[Reading<'_>]) -> Self {
+        let open = match item {
+            DataId::V2007(di) => di >> 8 & 0xFF == 0xFF && matches!(di >> 24, 0x00 | 0x01),
+            DataId::V1997(di) => di & 0x0F == 0x0F && matches!(di >> 12, 0x9..=0xB),
+        };
+        let tariff = |reading: &Reading<'_>| {
+            reading.name.suffix == "total" || reading.name.suffix.strip_prefix("tariff").is_some()
+        };
+        if open && !readings.is_empty() && readings.iter().all(tariff) { Naming::Tariff } else { Naming::Full }
+    }
+}
+
+fn to_item(reading: &Reading<'_>, naming: Naming) -> Item {
+    let name = match naming {
+        Naming::Full => reading.name.to_string(),
+        Naming::Tariff => reading.name.suffix.to_owned(),
+    };
+    let (value, no_value) = match &reading.value {
+        Value::None(why) => (None, Some(why.code())),
+        value => (Some(value.to_string()), None),
+    };
+    let label = reading_label(reading);
+    Item {
+        name,
+        value,
+        unit: reading.field.unit().to_owned(),
+        no_value,
+        obis: reading.obis.map(|[a, b, c, d, e, f]| format!("{a}.{b}.{c}.{d}.{e}.{f}")),
+        history: history(reading.history),
+        occurred: reading.occurred.map(minute),
+        latched: reading.latched.map(minute),
+        en: label.en,
+        zh: label.zh,
+        raw: reading.bytes.to_string(),
+        bits: bits(&reading.value),
+    }
+}
+
+/// The labels of a value, with its tariff or phase.
+pub(super) fn reading_label(reading: &Reading<'_>) -> Label {
+    let with = |label: &str, suffix: &str, gap: &str| match suffix {
+        "" => label.to_owned(),
+        suffix => format!("{label}{gap}{suffix}"),
+    };
+    let (name, field) = (reading.name, reading.field);
+    Label::new(with(field.en(), name.suffix_en, ", "), with(field.zh(), name.suffix_zh, " "))
+}
+
+/// What an item is called. Without data to read, the table still says what would stand there.
+fn item_label(item: DataId) -> Label {
+    let table = items(item.dialect());
+    let block = || Label::new("Block of data", "数据块");
+    if !table.knows(item) {
+        return Label::new("Unknown item", "未知数据项");
+    }
+    let Some(first) = table.read(item, Data::default()).next() else { return block() };
+    if is_open(item) {
+        return Label::new(format!("{} (block)", first.field.en()), format!("{}(数据块)", first.field.zh()));
+    }
+    reading_label(&first)
+}
+
+/// Whether one place of the identification asks for everything.
+fn is_open(item: DataId) -> bool {
+    match item {
+        DataId::V2007(di) => di.to_be_bytes().contains(&0xFF),
+        DataId::V1997(di) => di & 0x0F == 0x0F,
+    }
+}
+
+fn bits(value: &Value<'_>) -> Option<Vec<Bit>> {
+    let Value::Word(word) = value else { return None };
+    let bit = |(field, value): (&hes_dlt645::items::BitField, u64)| Bit {
+        bit: field.low,
+        width: field.width,
+        name: field.name.to_string(),
+        value,
+        meaning: field.meaning(value).map(str::to_owned),
+        en: field.en.to_string(),
+        zh: field.zh.to_string(),
+    };
+    Some(word.parts().map(bit).collect())
+}
+
+fn history(history: History) -> Option<String> {
+    match history {
+        History::Now => None,
+        History::Settlement(back) => Some(format!("settlement {back}")),
+        History::Freeze(kind, back) => Some(format!("{} freeze {back}", format!("{kind:?}").to_lowercase())),
+        History::Record(back) => Some(format!("record {back}")),
+        History::Load => Some("load record".to_owned()),
+    }
+}
+
+/// To the minute.
+pub(super) fn minute(at: DateTime) -> String {
+    format!("{}T{:02}:{:02}", at.date, at.time.hour(), at.time.minute())
+}
+
+fn freeze_at(at: FreezeAt) -> String {
+    let place = |part: Option<u8>| part.map_or_else(|| "**".to_owned(), |n| format!("{n:02}"));
+    format!("{}-{} {}:{}", place(at.month), place(at.day), place(at.hour), place(at.minute))
+}

@@ -1,0 +1,189 @@
+//! The contract of `hes decode`: every published frame explained key by key, and every output as the schema says.
+#![expect(clippy::unwrap_used, reason = "a test that fails panics")]
+
+mod schema;
+
+use hes_dissect::{Dialect, Fields, Options, Secrets, decode, decode_line, redacted};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+const VECTORS: &str = include_str!("../../../protocols/dlt645/vectors/dlt645.jsonl");
+
+fn explain(line: &str) -> Value {
+    serde_json::to_value(decode_line(line, &Options::PERSON)).unwrap()
+}
+
+/// What is expected of a key is there; objects key by key, lists entry by entry, and nothing left over in lists.
+fn check(path: &str, expected: &Value, found: &Value) {
+    match (expected, found) {
+        (Value::Object(expected), _) => {
+            for (key, expected) in expected {
+                check(&format!("{path}.{key}"), expected, found.get(key).unwrap_or(&Value::Null));
+            }
+        }
+        (Value::Array(expected), Value::Array(found)) => {
+            assert_eq!(expected.len(), found.len(), "{path}: {found:?}");
+            for (at, (expected, found)) in expected.iter().zip(found).enumerate() {
+                check(&format!("{path}[{at}]"), expected, found);
+            }
+        }
+        _ => assert_eq!(expected, found, "{path}"),
+    }
+}
+
+#[test]
+fn every_published_frame_is_explained_key_by_key() {
+    let mut checked = 0;
+    for line in VECTORS.lines() {
+        let vector: Value = serde_json::from_str(line).unwrap();
+        let (found, path) = (explain(line), vector["hex"].as_str().unwrap());
+        match vector["expect"]["reject"].as_str() {
+            Some(reason) => check(path, &json!({"ok": false, "error": reason}), &found),
+            None => {
+                check(path, &json!({"ok": true}), &found);
+                check(path, &vector["expect"], &found);
+            }
+        }
+        schema::validate(&found);
+        checked += 1;
+    }
+    assert!(checked >= 63, "only {checked} vectors");
+}
+
+#[test]
+fn the_bytes_alone_are_explained_like_the_whole_line() {
+    for line in VECTORS.lines() {
+        let vector: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(explain(vector["hex"].as_str().unwrap()), explain(line));
+    }
+}
+
+#[test]
+fn bad_lines_are_explained_as_such_and_stop_nothing() {
+    for (line, kind) in [
+        ("", "empty"),
+        ("   ", "empty"),
+        ("xyz", "hex"),
+        ("681", "hex"),
+        ("{", "json"),
+        ("{\"other\":1}", "json"),
+        ("{\"hex\":\"\"}", "empty"),
+        ("{\"hex\":\"00\",\"protocol\":\"dlms\"}", "protocol"),
+        ("00", "start_mismatch"),
+        ("68010203040506691100", "second_start_mismatch"),
+        ("68AAAAAAAAAAAA681300DF", "truncated"),
+        ("68AAAAAAAAAAAA681300DF1600", "trailing_bytes"),
+        ("68AAAAAAAAAAAA681300DF17", "end_mismatch"),
+        ("68AAAAAAAAAAAA681300DE16", "checksum"),
+    ] {
+        let found = explain(line);
+        schema::validate(&found);
+        assert_eq!((found["ok"].as_bool(), found["error"].as_str()), (Some(false), Some(kind)), "{line}");
+        assert!(!found["detail"].as_str().unwrap().is_empty());
+    }
+    let long = explain(&"FE".repeat(10_000));
+    assert_eq!(long["error"], "hex", "a line has a limit");
+}
+
+const TRIP: &str = "68611001301215681C10356A3935343333334D333333336345CC2C16";
+
+#[test]
+fn passwords_are_hidden_everywhere_where_they_must_not_be_shown() {
+    let trip = "02 37 06 02".split(' ').map(|b| u8::from_str_radix(b, 16).unwrap().wrapping_add(0x33));
+    let masked: String = trip.skip(1).map(|b| format!("{b:02X}")).collect();
+    assert!(TRIP.contains(&masked), "the test knows where the password stands");
+    let hidden = decode_line(TRIP, &Options::RECORD);
+    let text = serde_json::to_string(&hidden).unwrap();
+    for secret in [masked.as_str(), "020637", "370602"] {
+        assert!(!text.contains(secret), "{secret} in {text}");
+    }
+    assert!(text.contains("trip"));
+    let bytes: Vec<u8> =
+        (0..TRIP.len()).step_by(2).map(|at| u8::from_str_radix(&TRIP[at..at + 2], 16).unwrap()).collect();
+    assert_eq!(redacted(&bytes, None), TRIP.replace(&masked, "******"));
+    let shown = explain(TRIP);
+    assert_eq!(shown["password"], "020637");
+}
+
+#[test]
+fn without_fields_the_meaning_is_the_same() {
+    for line in VECTORS.lines() {
+        let mut with = explain(line);
+        let without = decode_line(line, &Options { fields: Fields::Without, ..Options::PERSON });
+        if let Some(object) = with.as_object_mut() {
+            object.remove("fields");
+        }
+        assert_eq!(with, serde_json::to_value(without).unwrap());
+    }
+}
+
+/// A frame with a right check sum and any content.
+fn frame(address: [u8; 6], control: u8, data: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![0x68];
+    bytes.extend(address);
+    bytes.extend([0x68, control, u8::try_from(data.len()).unwrap()]);
+    bytes.extend_from_slice(data);
+    bytes.push(bytes.iter().fold(0, |sum: u8, b| sum.wrapping_add(*b)));
+    bytes.push(0x16);
+    bytes
+}
+
+fn dialects() -> impl Strategy<Value = Option<Dialect>> {
+    prop_oneof![Just(None), Just(Some(Dialect::V2007)), Just(Some(Dialect::V1997))]
+}
+
+/// Data that begins with an item the tables know, more often than chance would have it.
+fn data() -> impl Strategy<Value = Vec<u8>> {
+    let known = prop_oneof![
+        Just(vec![0x00, 0xFF, 0x01, 0x00]),
+        Just(vec![0x01, 0xFF, 0x06, 0x05]),
+        Just(vec![0x01, 0x00, 0x00, 0x06]),
+        Just(vec![0xFF, 0x05, 0x00, 0x04]),
+        Just(vec![0x01, 0x00, 0x30, 0x03]),
+        Just(vec![0x1F, 0x90]),
+        Just(Vec::new()),
+    ];
+    let byte = prop_oneof![3 => any::<u8>(), 1 => Just(0xAA), 1 => Just(0x00)];
+    (known, prop::collection::vec(byte, 0..200)).prop_map(|(mut item, rest)| {
+        item.extend(rest);
+        item.iter().map(|b| b.wrapping_add(0x33)).collect()
+    })
+}
+
+proptest! {
+    #[test]
+    fn the_fields_of_any_frame_are_the_whole_of_it(
+        wake_bytes in 0..8_usize,
+        address: [u8; 6],
+        control in prop_oneof![any::<u8>(), Just(0x91), Just(0x81), Just(0x1C), Just(0x14), Just(0xD1)],
+        data in data(),
+        dialect in dialects(),
+    ) {
+        let bytes = [vec![0xFE; wake_bytes], frame(address, control, &data)].concat();
+        let options = Options { dialect, secrets: Secrets::Shown, fields: Fields::With };
+        let found = serde_json::to_value(decode(&bytes, &options)).unwrap();
+        schema::validate(&found);
+        prop_assert_eq!(&found["ok"], true);
+        let mut at = 0;
+        for field in found["fields"].as_array().unwrap() {
+            prop_assert_eq!(field["offset"].as_u64(), Some(at));
+            let len = field["len"].as_u64().unwrap();
+            prop_assert!(len > 0);
+            let raw: String = bytes[usize::try_from(at).unwrap()..].iter().take(usize::try_from(len).unwrap()).map(|b| format!("{b:02X}")).collect();
+            prop_assert_eq!(field["raw"].as_str(), Some(raw.as_str()));
+            at += len;
+        }
+        prop_assert_eq!(at, u64::try_from(bytes.len()).unwrap());
+    }
+
+    #[test]
+    fn any_bytes_and_any_text_are_explained_one_way_or_the_other(
+        bytes in prop::collection::vec(any::<u8>(), 0..64),
+        text in "\\PC*",
+        dialect in dialects(),
+    ) {
+        let options = Options { dialect, ..Options::RECORD };
+        schema::validate(&serde_json::to_value(decode(&bytes, &options)).unwrap());
+        schema::validate(&serde_json::to_value(decode_line(&text, &options)).unwrap());
+    }
+}
