@@ -9,9 +9,11 @@ mod heard;
 pub mod identify;
 mod link;
 mod model;
+mod perform;
 
 pub use env::{Env, Outcome};
 pub use link::{Counts, Exchange, Exchanged, Expect, LinkError, Patience, Verdict};
 pub use model::{
     Blocks, Capabilities, DailyFreeze, FreezeForm, LoadProfile, Model, ModelError, Quirk, Settlement, capabilities,
 };
+pub use perform::perform;

@@ -6,7 +6,7 @@ use hes_dlt645::{Address, Command, DataId, Dialect, Envelope, Follow, OVERHEAD};
 use hes_model::{ExchangeProof, Failure, FailureKind, MeterClock, Obis, Observation, UtcMicros};
 
 use super::question::{Said, Station, Wanted};
-use crate::{Env, Exchange, Exchanged, Outcome, Patience, heard};
+use crate::{Blocks, Env, Exchange, Exchanged, Outcome, Patience, heard};
 
 /// Longest time from a request's last byte to the answer's first, Td of clause 7.2.
 const REPLY: Duration = Duration::from_millis(500);
@@ -87,6 +87,8 @@ pub(super) struct Dialogue<'a, L, E> {
     pub(super) dialect: Dialect,
     link: &'a mut L,
     pub(super) env: &'a mut E,
+    /// Whether blocks are asked for; given up by a dialogue whose meter refuses one.
+    pub(super) blocks: Blocks,
     proofs: usize,
     /// Whether the meter has said anything at all.
     alive: bool,
@@ -95,7 +97,7 @@ pub(super) struct Dialogue<'a, L, E> {
 
 impl<'a, L: Exchange, E: Env> Dialogue<'a, L, E> {
     pub(super) fn new(station: Station, dialect: Dialect, link: &'a mut L, env: &'a mut E) -> Self {
-        Self { station, dialect, link, env, proofs: 0, alive: false, spoiled: 0 }
+        Self { station, dialect, link, env, blocks: Blocks::Together, proofs: 0, alive: false, spoiled: 0 }
     }
 
     /// Reads a data item; `data_bytes` is what its data may have at the most.

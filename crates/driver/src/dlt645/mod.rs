@@ -3,18 +3,32 @@
 //! Each kind of request is one sequential function that reads like the standard's text. They ask, match and hand out;
 //! what a value is worth is for others to judge.
 
-pub use hes_dlt645::{DataId, Dialect};
-use hes_model::{Failure, FailureKind, MeterSpec, Protocol};
+use std::collections::BTreeSet;
 
-use crate::{Model, Quirk};
+pub use hes_dlt645::{DataId, Dialect};
+use hes_model::{Failure, FailureKind, MeterSpec, Obis, Protocol, Request};
+
+use crate::{Env, Exchange, Model, Quirk};
 
 mod civil;
+mod clock;
+mod daily;
 mod dialogue;
 pub mod direct;
+mod freeze;
 pub mod guard;
+mod instant;
+mod interval;
+mod monthly;
+mod pairing;
 mod question;
+mod registers;
+mod settlement;
+mod taking;
 
 pub(crate) use civil::comm_address;
+use dialogue::Dialogue;
+use interval::Range;
 use question::{FromWildcard, Station};
 
 /// The dialect of a protocol.
@@ -23,6 +37,38 @@ pub const fn dialect_of(protocol: Protocol) -> Dialect {
         Protocol::Dlt645v2007 => Dialect::V2007,
         Protocol::Dlt645v1997 => Dialect::V1997,
     }
+}
+
+/// Carries out a request: see [`crate::perform`].
+pub(crate) async fn perform<L: Exchange, E: Env>(
+    meter: &MeterSpec,
+    request: &Request,
+    link: &mut L,
+    env: &mut E,
+) -> Result<(), Failure> {
+    let (station, model) = station_of(meter)?;
+    let dialect = dialect_of(meter.protocol);
+    if *request == Request::BroadcastTime {
+        return clock::broadcast(dialect, link, env).await;
+    }
+    let mut dialogue = Dialogue::new(station, dialect, link, env);
+    dialogue.blocks = model.blocks;
+    match request {
+        Request::Instant { registers } => instant::read(&mut dialogue, &distinct(registers)).await,
+        Request::Daily { registers, days } => daily::read(&mut dialogue, model, &distinct(registers), days).await,
+        Request::Monthly { registers, months } => {
+            monthly::read(&mut dialogue, model, &distinct(registers), months).await
+        }
+        &Request::Interval { ref registers, minutes, from, to } => {
+            interval::read(&mut dialogue, model, &distinct(registers), Range { minutes, from, to }).await
+        }
+        Request::Clock | Request::BroadcastTime => clock::check(&mut dialogue).await,
+    }
+}
+
+/// Each register once: what is told, is told once.
+fn distinct(registers: &[Obis]) -> Vec<Obis> {
+    registers.iter().copied().collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// Whom to ask, and whose answers to take.

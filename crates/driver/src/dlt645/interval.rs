@@ -1,0 +1,275 @@
+//! Load profiles (负荷曲线): records by given time, several at a time.
+//!
+//! Each record carries its own time, and that is the slot its values are for: the state of the registers when the
+//! interval began. What the meter skips between two records it does not hold.
+
+use std::collections::BTreeSet;
+
+use hes_dlt645::items::items;
+use hes_dlt645::{Command, DataId, Dialect};
+use hes_model::{Failure, FailureKind, MeterClock, Obis, Observation, Series};
+use jiff::civil::DateTime;
+use jiff::{SignedDuration, ToSpan as _};
+
+use super::civil;
+use super::dialogue::{Dialogue, LONGEST_DATA, Reply};
+use super::taking::{self, Latched, Taken};
+use crate::{Env, Exchange, Model};
+
+/// DI0 of a record class: the oldest record, records from a given time on, the newest record.
+const OLDEST: u32 = 0x00;
+const FROM_TIME: u32 = 0x01;
+const NEWEST: u32 = 0x02;
+
+/// Which points are asked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Range {
+    /// Interval length in minutes.
+    pub(super) minutes: u8,
+    /// First interval's start.
+    pub(super) from: DateTime,
+    /// End, exclusive.
+    pub(super) to: DateTime,
+}
+
+impl Range {
+    fn next(&self, slot: DateTime) -> DateTime {
+        slot.saturating_add(i64::from(self.minutes).minutes())
+    }
+    fn slots(self) -> impl Iterator<Item = DateTime> {
+        std::iter::successors(Some(self.from), move |&slot| Some(self.next(slot)).filter(|next| *next > slot))
+            .take_while(move |slot| *slot < self.to)
+    }
+    /// From here on, at most this many slots.
+    fn window(&self, from: DateTime, records: u8) -> Self {
+        let end = (0..records).fold(from, |slot, _| self.next(slot));
+        Self { from, to: end.min(self.to), ..*self }
+    }
+    fn len(self) -> u8 {
+        u8::try_from(self.slots().count()).unwrap_or(u8::MAX)
+    }
+}
+
+/// Reads the points of `range`.
+pub(super) async fn read<L: Exchange, E: Env>(
+    dialogue: &mut Dialogue<'_, L, E>,
+    model: &Model,
+    registers: &[Obis],
+    range: Range,
+) -> Result<(), Failure> {
+    let (Some(profile), Dialect::V2007) = (&model.profile, dialogue.dialect) else {
+        let failure = Failure::new(FailureKind::NotSupported, "meters of this model keep no load profile");
+        missing(dialogue, registers, range, &failure);
+        return Ok(());
+    };
+    let table = items(Dialect::V2007);
+    let (held, unknown): (Vec<Obis>, Vec<Obis>) =
+        registers.iter().copied().partition(|register| table.load_class(register.0).is_some());
+    let failure = Failure::new(FailureKind::NotSupported, "load profiles of this protocol go without this register");
+    missing(dialogue, &unknown, range, &failure);
+    if held.is_empty() {
+        return Ok(());
+    }
+    let item = class_item(&held);
+    let mut records = Records { registers: held, range, item, span: None };
+    let mut from = range.from;
+    while from < range.to {
+        from = records.window(dialogue, range.window(from, profile.records_per_request)).await?;
+    }
+    Ok(())
+}
+
+/// The item of the one class that holds all these registers, or of all classes.
+fn class_item(registers: &[Obis]) -> u32 {
+    let table = items(Dialect::V2007);
+    let classes: BTreeSet<u8> = registers.iter().filter_map(|register| table.load_class(register.0)).collect();
+    let class = match (classes.first(), classes.len()) {
+        (Some(&class), 1) => class,
+        _ => 0,
+    };
+    u32::from_be_bytes([0x06, class, 0x00, 0x00])
+}
+
+/// What a dialogue about records knows.
+struct Records {
+    registers: Vec<Obis>,
+    range: Range,
+    item: u32,
+    /// The times of the oldest and the newest record, where they were asked for.
+    span: Option<(DateTime, DateTime)>,
+}
+
+impl Records {
+    /// Asks for the records of one window; returns where to go on.
+    async fn window<L: Exchange, E: Env>(
+        &mut self,
+        dialogue: &mut Dialogue<'_, L, E>,
+        window: Range,
+    ) -> Result<DateTime, Failure> {
+        let (item, since) = (DataId::V2007(self.item | FROM_TIME), civil::to_meter(window.from));
+        let Some(since) = since else {
+            let failure = Failure::new(FailureKind::NotHeld, "no meter's clock shows such a year");
+            missing(dialogue, &self.registers, window, &failure);
+            return Ok(window.to);
+        };
+        let command = Command::Read { item, blocks: Some(window.len()), since: Some(since) };
+        let mut skipped = None;
+        let failure = loop {
+            match dialogue.ask(&command, LONGEST_DATA).await? {
+                Reply::Data(answered) if answered.data.is_empty() => {
+                    return self.without_records(dialogue, window).await;
+                }
+                Reply::Data(answered) => {
+                    let records = taking::latched(item, &answered.data);
+                    if let Err(failure) = in_order(&records, window.from) {
+                        break failure;
+                    }
+                    let first = records.first().map(|record| record.at);
+                    // An answer that skips the whole window may be a late one to another question: it must come twice.
+                    if first < Some(window.to) || first == skipped {
+                        return Ok(self.hand_out(dialogue, window, records, answered.proof));
+                    }
+                    if skipped.is_some() {
+                        break Failure::new(FailureKind::WrongItem, "twice asked, the meter began with another record");
+                    }
+                    skipped = first;
+                }
+                Reply::Refused(refusal) if refusal.errors.not_authorised() => break refusal.failure,
+                Reply::Refused(_) => return self.without_records(dialogue, window).await,
+                Reply::Spoiled(failure) => break failure,
+            }
+        };
+        missing(dialogue, &self.registers, window, &failure);
+        Ok(window.to)
+    }
+
+    /// The meter has nothing from that time on: it is before its oldest record, after its newest, or in a gap.
+    async fn without_records<L: Exchange, E: Env>(
+        &mut self,
+        dialogue: &mut Dialogue<'_, L, E>,
+        window: Range,
+    ) -> Result<DateTime, Failure> {
+        let rest = Range { from: window.from, ..self.range };
+        let (oldest, newest) = match self.span(dialogue).await? {
+            Ok(span) => span,
+            Err(failure) => {
+                missing(dialogue, &self.registers, rest, &failure);
+                return Ok(rest.to);
+            }
+        };
+        if newest < window.from {
+            let detail = format!("not recorded yet: the meter's newest record is of {newest}");
+            missing(dialogue, &self.registers, rest, &Failure::new(FailureKind::Clock, detail));
+            return Ok(rest.to);
+        }
+        let end = if oldest > window.from { self.first_slot_from(window.from, oldest) } else { window.to };
+        missing(dialogue, &self.registers, Range { to: end, ..window }, &not_held());
+        Ok(end)
+    }
+
+    /// The times of the oldest and the newest record; a meter without either keeps no load profile.
+    async fn span<L: Exchange, E: Env>(
+        &mut self,
+        dialogue: &mut Dialogue<'_, L, E>,
+    ) -> Result<Result<(DateTime, DateTime), Failure>, Failure> {
+        if let Some(span) = self.span {
+            return Ok(Ok(span));
+        }
+        let mut ends = [DateTime::MIN; 2];
+        for (end, which) in ends.iter_mut().zip([OLDEST, NEWEST]) {
+            let item = DataId::V2007(self.item | which);
+            match dialogue.read(item, LONGEST_DATA).await? {
+                Reply::Data(answered) => match taking::latched(item, &answered.data).first() {
+                    Some(record) => *end = record.at,
+                    None => return Ok(Err(Failure::new(FailureKind::WrongItem, format!("{item} shows no time")))),
+                },
+                Reply::Refused(refusal) => {
+                    return Ok(Err(refusal.because(FailureKind::NotSupported, "the meter holds no load profile")));
+                }
+                Reply::Spoiled(failure) => return Ok(Err(failure)),
+            }
+        }
+        let [oldest, newest] = ends;
+        self.span = Some((oldest, newest));
+        Ok(Ok((oldest, newest)))
+    }
+
+    /// The first slot at or after `time`, at the range's end at the latest.
+    fn first_slot_from(&self, from: DateTime, time: DateTime) -> DateTime {
+        let rest = Range { from, ..self.range };
+        rest.slots().find(|slot| *slot >= time).unwrap_or(self.range.to)
+    }
+
+    /// Hands out the records of the window; returns where to go on. What lies before a record that came and was not
+    /// among them, the meter does not hold.
+    fn hand_out<L: Exchange, E: Env>(
+        &self,
+        dialogue: &mut Dialogue<'_, L, E>,
+        window: Range,
+        records: Vec<Latched>,
+        proof: usize,
+    ) -> DateTime {
+        let last = records.last().map_or(window.from, |record| record.at);
+        let end = self.first_slot_from(window.from, self.range.next(last));
+        let mut records = records.into_iter().peekable();
+        for slot in (Range { to: end, ..window }).slots() {
+            while records.next_if(|record| record.at < slot).is_some() {}
+            match records.next_if(|record| record.at == slot) {
+                Some(record) => self.record(dialogue, record, proof),
+                None => missing(
+                    dialogue,
+                    &self.registers,
+                    Range { from: slot, to: self.range.next(slot), ..window },
+                    &not_held(),
+                ),
+            }
+        }
+        end
+    }
+
+    fn record<L: Exchange, E: Env>(&self, dialogue: &mut Dialogue<'_, L, E>, record: Latched, proof: usize) {
+        let slot = Some(MeterClock(record.at));
+        for &register in &self.registers {
+            if record.values.iter().all(|taken| taken.register != register) {
+                let failure = Failure::new(FailureKind::NotSupported, "the meter's records go without this register");
+                dialogue.missing(register, slot, failure);
+            }
+        }
+        for Taken { register, value, occurred } in record.values {
+            let series = Series::Interval(self.range.minutes);
+            dialogue.value(Observation { register, series, slot, value, occurred, proof });
+        }
+    }
+}
+
+fn not_held() -> Failure {
+    Failure::new(FailureKind::NotHeld, "the meter holds no record of this time")
+}
+
+/// Records of another question's time, or of no order, answer another question.
+fn in_order(records: &[Latched], from: DateTime) -> Result<(), Failure> {
+    let Some(first) = records.first() else {
+        return Err(Failure::new(FailureKind::WrongItem, "the answer has no record whose time could be read"));
+    };
+    if first.at.duration_since(from) < SignedDuration::ZERO {
+        let detail = format!("records from {from} on were asked for, the first one is of {}", first.at);
+        return Err(Failure::new(FailureKind::WrongItem, detail));
+    }
+    if records.iter().zip(records.iter().skip(1)).any(|(earlier, later)| earlier.at >= later.at) {
+        return Err(Failure::new(FailureKind::WrongItem, "the records are not in the order of their times"));
+    }
+    Ok(())
+}
+
+fn missing<L: Exchange, E: Env>(
+    dialogue: &mut Dialogue<'_, L, E>,
+    registers: &[Obis],
+    range: Range,
+    failure: &Failure,
+) {
+    for slot in range.slots() {
+        for &register in registers {
+            dialogue.missing(register, Some(MeterClock(slot)), failure.clone());
+        }
+    }
+}

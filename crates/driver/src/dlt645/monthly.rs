@@ -1,0 +1,160 @@
+//! Settlements (结算日): the registers as they were on the meter's settlement day.
+//!
+//! A settlement carries no time of its own. Which month it is follows from the meter's clock and its settlement days,
+//! both read in the same dialogue; and nothing is handed out if another settlement may have been latched meanwhile.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use hes_dlt645::items::History;
+use hes_dlt645::{DataId, Dialect};
+use hes_model::{Failure, FailureKind, MeterClock, Obis, Observation, Series};
+use jiff::civil::{Date, Time};
+
+use super::clock::{self, Shown};
+use super::dialogue::{Dialogue, Reply};
+use super::registers::{self, Finding};
+use super::settlement::{DayHour, Place, SettlementDays};
+use super::taking::Taken;
+use crate::{Env, Exchange, Model, Settlement};
+
+/// How far the meter's clock, as we reckon it, may be from what it shows when a settlement is near.
+const MARGIN: Duration = Duration::from_secs(60);
+/// A settlement day that is set, 04000B01 to 04000B03.
+const SETTLEMENT_DAYS: [u32; 3] = [0x0400_0B01, 0x0400_0B02, 0x0400_0B03];
+
+/// Reads the settlements of `months`, the newest first.
+pub(super) async fn read<L: Exchange, E: Env>(
+    dialogue: &mut Dialogue<'_, L, E>,
+    model: &Model,
+    registers: &[Obis],
+    months: &[Date],
+) -> Result<(), Failure> {
+    let months: BTreeSet<Date> = months.iter().map(|month| month.first_of_month()).collect();
+    let basis = match &model.monthly {
+        Some(settlement) => basis(dialogue, settlement).await?,
+        None => Err(Failure::new(FailureKind::NotSupported, "meters of this model keep no settlements")),
+    };
+    let Basis { days, shown, depth } = match basis {
+        Ok(basis) => basis,
+        Err(failure) => {
+            missing(dialogue, registers, months, &failure);
+            return Ok(());
+        }
+    };
+    for &month in months.iter().rev() {
+        let failure = match days.place(month, shown.meter, depth) {
+            Place::Index(back) => {
+                read_month(dialogue, registers, Month { month, back }, &days, &shown).await?;
+                continue;
+            }
+            Place::NotYet { at } => Failure::new(
+                FailureKind::Clock,
+                format!("not latched yet: the meter settles at {at}, it shows {}", shown.meter),
+            ),
+            Place::TooOld => Failure::new(FailureKind::NotHeld, format!("the meter keeps {depth} settlements")),
+        };
+        missing(dialogue, registers, [month], &failure);
+    }
+    Ok(())
+}
+
+/// What tells months apart.
+struct Basis {
+    days: SettlementDays,
+    shown: Shown,
+    /// Settlements kept.
+    depth: u8,
+}
+
+async fn basis<L: Exchange, E: Env>(
+    dialogue: &mut Dialogue<'_, L, E>,
+    profile: &Settlement,
+) -> Result<Result<Basis, Failure>, Failure> {
+    let days = match settlement_days(dialogue, profile).await? {
+        Ok(days) => days,
+        Err(failure) => return Ok(Err(failure)),
+    };
+    let shown = clock::read(dialogue).await?;
+    Ok(shown.map(|shown| Basis { days, shown, depth: profile.depth }))
+}
+
+/// The meter's own settlement days; where it does not tell the first one, the profile's.
+async fn settlement_days<L: Exchange, E: Env>(
+    dialogue: &mut Dialogue<'_, L, E>,
+    profile: &Settlement,
+) -> Result<Result<SettlementDays, Failure>, Failure> {
+    let mut own = Vec::new();
+    if dialogue.dialect == Dialect::V2007 {
+        for item in SETTLEMENT_DAYS {
+            match dialogue.read(DataId::V2007(item), 2).await? {
+                Reply::Data(answered) => own.push(day_hour(&answered.data)),
+                Reply::Refused(_) => own.push(None),
+                Reply::Spoiled(failure) => return Ok(Err(failure)),
+            }
+        }
+    }
+    let by_profile = DayHour::new(profile.settlement_day, profile.settlement_hour);
+    let Some(first) = own.first().copied().flatten().or(by_profile) else {
+        let detail = "neither the meter nor its model's profile names a settlement day";
+        return Ok(Err(Failure::new(FailureKind::NotSupported, detail)));
+    };
+    Ok(Ok(SettlementDays::new(first, own.into_iter().skip(1).flatten().collect())))
+}
+
+/// `hh DD`; days that are not in use have no meaning.
+fn day_hour(data: &[u8]) -> Option<DayHour> {
+    let &[hour, day] = data else { return None };
+    let number = |byte| hes_wire::bcd::from_byte(byte).and_then(|n| i8::try_from(n).ok());
+    DayHour::new(number(day)?, number(hour)?)
+}
+
+/// A month, and how many settlements ago it was settled.
+struct Month {
+    month: Date,
+    back: u8,
+}
+
+async fn read_month<L: Exchange, E: Env>(
+    dialogue: &mut Dialogue<'_, L, E>,
+    registers: &[Obis],
+    Month { month, back }: Month,
+    days: &SettlementDays,
+    shown: &Shown,
+) -> Result<(), Failure> {
+    let mut findings = Vec::new();
+    let ended = registers::read(dialogue, registers, History::Settlement(back), &mut findings).await;
+    let by_now = shown.by_now(dialogue.env.now().plus(MARGIN));
+    if days.next_after(shown.meter).is_none_or(|next| by_now >= next) {
+        let failure = Failure::new(FailureKind::WrongItem, "a settlement may have been latched while they were read");
+        missing(dialogue, registers, [month], &failure);
+        return Ok(());
+    }
+    for finding in findings {
+        match finding {
+            Finding::Value(Taken { register, value, occurred }, proof) => {
+                let series = Series::Monthly;
+                dialogue.value(Observation { register, series, slot: slot(month), value, occurred, proof });
+            }
+            Finding::Missing(register, failure) => dialogue.missing(register, slot(month), failure),
+        }
+    }
+    ended
+}
+
+fn slot(month: Date) -> Option<MeterClock> {
+    Some(MeterClock(month.to_datetime(Time::midnight())))
+}
+
+fn missing<L: Exchange, E: Env>(
+    dialogue: &mut Dialogue<'_, L, E>,
+    registers: &[Obis],
+    months: impl IntoIterator<Item = Date>,
+    failure: &Failure,
+) {
+    for month in months {
+        for &register in registers {
+            dialogue.missing(register, slot(month), failure.clone());
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Reading registers of one moment (now, a settlement, a freeze) in as few exchanges as the meter allows.
+
+use std::collections::BTreeMap;
+
+use hes_dlt645::DataId;
+use hes_dlt645::items::{History, Place, items};
+use hes_model::{Failure, FailureKind, NoValue, Obis, Observed};
+
+use super::dialogue::{Dialogue, LONGEST_DATA, Refusal, Reply};
+use super::taking::{self, Taken};
+use crate::{Blocks, Env, Exchange};
+
+/// Most bytes of a value by its own identifier: a maximum demand and its time.
+const LONGEST_VALUE: usize = 8;
+
+/// What came of one register.
+#[derive(Debug)]
+pub(super) enum Finding {
+    /// Its value, proved by an exchange.
+    Value(Taken, usize),
+    /// Why it has none.
+    Missing(Obis, Failure),
+}
+
+/// One question, and the registers it is asked for.
+struct Question {
+    item: DataId,
+    wanted: Vec<(Obis, Place)>,
+}
+
+impl Question {
+    fn is_block(&self) -> bool {
+        self.wanted.iter().any(|(_, place)| place.block == Some(self.item))
+    }
+    /// The same registers each by its own item, last one first, as all questions are kept.
+    fn one_by_one(mut self) -> impl Iterator<Item = Question> {
+        self.wanted.sort_by_key(|(_, place)| std::cmp::Reverse(place.single));
+        let single =
+            |(register, place): (Obis, Place)| Some(Question { item: place.single?, wanted: vec![(register, place)] });
+        self.wanted.into_iter().filter_map(single)
+    }
+    fn can_be_split(&self) -> bool {
+        self.is_block() && self.wanted.iter().all(|(_, place)| place.single.is_some())
+    }
+}
+
+/// Reads `registers` as of `history` and adds what came of each to `findings`, also when the dialogue ends early.
+///
+/// A block brings more than was asked for; all of it comes out, because what belongs together must be judged together.
+/// A block that the meter refuses is asked for one by one, and no further block is tried in this dialogue.
+pub(super) async fn read<L: Exchange, E: Env>(
+    dialogue: &mut Dialogue<'_, L, E>,
+    registers: &[Obis],
+    history: History,
+    findings: &mut Vec<Finding>,
+) -> Result<(), Failure> {
+    let mut questions = questions(dialogue, registers, history, findings);
+    while let Some(question) = questions.pop() {
+        if dialogue.blocks == Blocks::OneByOne && question.can_be_split() {
+            questions.extend(question.one_by_one());
+            continue;
+        }
+        let longest = if question.is_block() { LONGEST_DATA } else { LONGEST_VALUE };
+        match dialogue.read(question.item, longest).await? {
+            Reply::Data(answered) => take(&question, &answered.data, answered.proof, findings),
+            Reply::Refused(refusal) if question.can_be_split() && !refusal.errors.not_authorised() => {
+                dialogue.blocks = Blocks::OneByOne;
+                questions.push(question);
+            }
+            Reply::Refused(refusal) => all_missing(&question, refused(refusal, history), findings),
+            Reply::Spoiled(failure) => all_missing(&question, failure, findings),
+        }
+    }
+    Ok(())
+}
+
+/// The questions to ask, last one first, so that energies, which every meter has, are asked for before all else.
+fn questions<L: Exchange, E: Env>(
+    dialogue: &Dialogue<'_, L, E>,
+    registers: &[Obis],
+    history: History,
+    findings: &mut Vec<Finding>,
+) -> Vec<Question> {
+    let table = items(dialogue.dialect);
+    let mut together: BTreeMap<DataId, Vec<(Obis, Place)>> = BTreeMap::new();
+    for &register in registers {
+        let place = table.place(register.0, history);
+        match place.and_then(|place| Some((place.block.or(place.single)?, place))) {
+            Some((item, place)) => together.entry(item).or_default().push((register, place)),
+            None => findings.push(Finding::Missing(register, no_item())),
+        }
+    }
+    let question = |(item, wanted): (DataId, Vec<(Obis, Place)>)| match wanted.as_slice() {
+        // A block for one value only would be a longer answer for nothing.
+        [(_, Place { single: Some(single), .. })] => Question { item: *single, wanted },
+        _ => Question { item, wanted },
+    };
+    let mut questions: Vec<_> = together.into_iter().map(question).collect();
+    questions.sort_by_key(|question| std::cmp::Reverse(question.item));
+    questions
+}
+
+fn take(question: &Question, data: &[u8], proof: usize, findings: &mut Vec<Finding>) {
+    let values = taking::values(question.item, data);
+    // Data of a wrong length says nothing of any register, so it says of none that it is not there.
+    let unreadable = values.iter().any(|taken| taken.value == Observed::None(NoValue::Malformed)) || values.is_empty();
+    for &(register, _) in &question.wanted {
+        if values.iter().any(|taken| taken.register == register) {
+            continue;
+        }
+        findings.push(if unreadable {
+            let value = Observed::None(NoValue::Malformed);
+            Finding::Value(Taken { register, value, occurred: None }, proof)
+        } else {
+            let detail = format!("the meter's answer to {} goes without it", question.item);
+            Finding::Missing(register, Failure::new(FailureKind::NotSupported, detail))
+        });
+    }
+    findings.extend(values.into_iter().map(|taken| Finding::Value(taken, proof)));
+}
+
+/// What "no such data" means: a register of now, or of a freeze that is there, is not in this meter; a settlement may
+/// merely not have been latched yet by a meter that is new.
+fn refused(refusal: Refusal, history: History) -> Failure {
+    match history {
+        History::Settlement(back) if refusal.errors.no_such_data() => {
+            refusal.because(FailureKind::NotHeld, &format!("the meter has no settlement number {back}"))
+        }
+        _ => refusal.of_a_register(),
+    }
+}
+
+fn all_missing(question: &Question, failure: Failure, findings: &mut Vec<Finding>) {
+    findings.extend(question.wanted.iter().map(|&(register, _)| Finding::Missing(register, failure.clone())));
+}
+
+fn no_item() -> Failure {
+    Failure::new(FailureKind::NotSupported, "the protocol has no data item for this register")
+}

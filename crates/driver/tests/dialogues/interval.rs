@@ -1,0 +1,145 @@
+//! Load profiles: every record under its own time.
+
+use hes_driver::perform;
+use hes_model::{Failure, FailureKind, MeterClock, NoValue, Observed, Protocol, Request, Series};
+use jiff::civil::{DateTime, date};
+
+use crate::instant::item;
+use crate::line::{Clock, Heard, Line, World, block_on, frame};
+use crate::meter::{Meter, all, energy_in_record, every, kwh, record};
+use crate::questions::{OWN, meter};
+
+const FROM: DateTime = date(2026, 11, 23).at(0, 0, 0, 0);
+const TO: DateTime = date(2026, 11, 24).at(0, 0, 0, 0);
+
+struct Read {
+    ended: Result<(), Failure>,
+    world: World,
+    sent: Vec<String>,
+}
+
+impl Read {
+    /// The slots with a value of the total, each checked to be its own.
+    fn slots(&self) -> Vec<DateTime> {
+        let totals = self.world.values().into_iter().filter(|value| value.register.0 == [1, 0, 1, 8, 0, 255]);
+        totals
+            .map(|value| {
+                let MeterClock(slot) = value.slot.unwrap();
+                assert_eq!(
+                    (value.series, &value.value),
+                    (Series::Interval(15), &kwh(energy_in_record(slot))),
+                    "{slot}"
+                );
+                slot
+            })
+            .collect()
+    }
+    fn cause(&self, slot: DateTime) -> Option<FailureKind> {
+        let slot = Some(MeterClock(slot));
+        self.world.missing().into_iter().find(|(_, own, _)| *own == slot).map(|(_, _, failure)| failure.kind)
+    }
+}
+
+fn read(registers: &[&str], from: DateTime, to: DateTime, change: impl FnOnce(&mut Meter)) -> Read {
+    let clock = Clock::at(date(2026, 11, 24).at(10, 0, 0, 0));
+    let mut far_end = Meter::new(&clock);
+    far_end.records =
+        every(15, date(2026, 11, 20).at(0, 0, 0, 0), date(2026, 11, 24).at(10, 15, 0, 0)).into_iter().collect();
+    change(&mut far_end);
+    let mut world = World::new(&clock);
+    let mut line = Line::new(&clock, |request: &[u8]| far_end.answer(request));
+    let request = Request::Interval { registers: all(registers), minutes: 15, from, to };
+    let ended = block_on(perform(&meter(Protocol::Dlt645v2007, "generic-2007"), &request, &mut line, &mut world));
+    let sent = line.sent.iter().map(|request| item(request)).collect();
+    Read { ended, world, sent }
+}
+
+#[test]
+fn a_day_is_read_in_blocks_of_records_and_every_slot_is_its_own() {
+    let read = read(&["import_active_total"], FROM, TO, |_| {});
+    assert_eq!((read.ended.clone(), read.slots()), (Ok(()), every(15, FROM, TO)));
+    assert!(read.sent.iter().all(|item| item == "06040001"), "only the class of energies: {:?}", read.sent);
+    assert_eq!(read.sent.len(), 16, "six records at a time");
+    assert!(read.world.missing().is_empty());
+}
+
+#[test]
+fn registers_of_several_classes_come_in_one_record() {
+    let to = FROM.date().at(0, 30, 0, 0);
+    let read = read(&["import_active_total", "voltage_a", "voltage_b"], FROM, to, |_| {});
+    assert!(read.sent.iter().all(|item| item == "06000001" || item.is_empty()), "{:?}", read.sent);
+    assert_eq!(read.slots().len(), 2);
+    let absent = read.world.values().into_iter().filter(|v| v.value == Observed::None(NoValue::Absent)).count();
+    assert!(absent >= 2, "the phase that is not there");
+}
+
+#[test]
+fn what_the_meter_skips_it_does_not_hold() {
+    let gap = every(15, FROM.date().at(3, 0, 0, 0), FROM.date().at(7, 0, 0, 0));
+    let read = read(&["import_active_total"], FROM, TO, |meter| meter.records.retain(|at| !gap.contains(at)));
+    assert_eq!(read.ended, Ok(()));
+    for slot in &gap {
+        assert_eq!(read.cause(*slot), Some(FailureKind::NotHeld), "{slot}");
+    }
+    assert_eq!(read.slots().len(), 96 - gap.len());
+}
+
+#[test]
+fn what_is_older_than_the_memory_is_not_held_and_costs_few_exchanges() {
+    let from = date(2026, 11, 18).at(0, 0, 0, 0);
+    let to = date(2026, 11, 20).at(1, 0, 0, 0);
+    let oldest = date(2026, 11, 20).at(0, 0, 0, 0);
+    let strict = |meter: &mut Meter| {
+        // This meter refuses a time it has no record of, instead of going on with the next one.
+        meter.trick = Some(Box::new(move |_, data| {
+            let refused = data.len() == 10 && (data[7] < 0x20 || data[7] == 0x19);
+            refused.then(|| Heard::Bytes(frame(OWN, 0xD1, &[0x02])))
+        }));
+    };
+    for change in [Box::new(strict) as Box<dyn FnOnce(&mut Meter)>, Box::new(|_: &mut Meter| {})] {
+        let read = read(&["import_active_total"], from, to, change);
+        assert_eq!((read.ended.clone(), read.slots()), (Ok(()), every(15, oldest, to)));
+        assert!(every(15, from, oldest).into_iter().all(|slot| read.cause(slot) == Some(FailureKind::NotHeld)));
+        assert!(read.sent.len() <= 5, "{:?}", read.sent);
+    }
+}
+
+#[test]
+fn what_is_not_recorded_yet_is_asked_for_again_later() {
+    let from = date(2026, 11, 24).at(9, 30, 0, 0);
+    let to = date(2026, 11, 24).at(10, 30, 0, 0);
+    let read = read(&["import_active_total"], from, to, |_| {});
+    assert_eq!(read.slots(), every(15, from, date(2026, 11, 24).at(10, 15, 0, 0)));
+    assert_eq!(read.cause(date(2026, 11, 24).at(10, 15, 0, 0)), Some(FailureKind::Clock));
+}
+
+#[test]
+fn a_meter_without_load_profile_is_told_as_such() {
+    let read = read(&["import_active_total"], FROM, TO, |meter| meter.records.clear());
+    assert_eq!(read.cause(FROM), Some(FailureKind::NotSupported));
+    assert_eq!(read.world.missing().len(), 96);
+    assert!(read.sent.len() <= 3);
+}
+
+#[test]
+fn a_late_answer_to_an_earlier_question_fills_no_slot_and_a_skip_is_believed_only_twice() {
+    let to = FROM.date().at(1, 30, 0, 0);
+    for stale in [date(2026, 11, 22).at(4, 0, 0, 0), date(2026, 11, 24).at(4, 0, 0, 0)] {
+        let read = read(&["import_active_total"], FROM, to, |meter| {
+            let mut first = true;
+            meter.trick = Some(Box::new(move |_, data| {
+                let late = [&data[..4], &record(stale, 4)].concat();
+                std::mem::take(&mut first).then(|| Heard::Bytes(frame(OWN, 0x91, &late)))
+            }));
+        });
+        assert!(read.slots().iter().all(|slot| *slot >= FROM && *slot < to));
+        assert!(every(15, FROM, to).into_iter().all(|slot| read.cause(slot) != Some(FailureKind::NotHeld)), "{stale}");
+    }
+}
+
+#[test]
+fn a_register_no_record_has_is_not_supported_and_not_asked_for() {
+    let read = read(&["balance_money"], FROM, TO, |_| {});
+    assert_eq!((read.sent.len(), read.world.missing().len()), (0, 96));
+    assert_eq!(read.cause(FROM), Some(FailureKind::NotSupported));
+}
