@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hes_dlt645::{Address, Direction, Frame};
+use tokio::sync::Notify;
 
 use crate::civil::Civil;
 use crate::clock::SimClock;
@@ -24,6 +25,7 @@ pub struct Bus {
     pub(crate) line: LineConfig,
     seed: u64,
     clock: Arc<SimClock>,
+    hung_up: Notify,
     state: Mutex<State>,
 }
 
@@ -82,7 +84,15 @@ impl Bus {
             ledger: Ledger::default(),
             wire: Vec::new(),
         };
-        Self { seed: mix(seed, about::FAULT), name, area, line, clock, state: Mutex::new(state) }
+        Self {
+            seed: mix(seed, about::FAULT),
+            name,
+            area,
+            line,
+            clock,
+            hung_up: Notify::new(),
+            state: Mutex::new(state),
+        }
     }
 
     /// Its name.
@@ -128,6 +138,16 @@ impl Bus {
     /// Makes the whole channel dead, or brings it back.
     pub fn set_dead(&self, dead: bool) {
         self.lock().dead = dead;
+    }
+
+    /// Cuts the calls that are up now. A port of this machine cannot be hung up.
+    pub fn hang_up(&self) {
+        self.hung_up.notify_waiters();
+    }
+
+    /// Waits until the calls are cut.
+    pub(crate) async fn hung_up(&self) {
+        self.hung_up.notified().await;
     }
 
     /// Whether nothing on it answers.

@@ -16,6 +16,7 @@ use crate::config::{
     AreaConfig, ChannelConfig, ConfigError, FleetConfig, LineConfig, MeterException, RegistrationConfig,
     TransportConfig, parse_address,
 };
+use crate::control::{self, ControlError};
 use crate::meter::{Meter, MeterSpec};
 use crate::pty::{PortName, Pty};
 use crate::seed::{about, mix};
@@ -228,6 +229,14 @@ impl RunningFleet {
     /// The channel of this name.
     pub fn channel(&self, name: &str) -> Option<&RunningChannel> {
         self.channels.iter().find(|channel| channel.name == name)
+    }
+
+    /// Opens the back door and says where. Loopback only; port 0 takes a free one.
+    pub async fn open_control(&self, at: SocketAddr) -> Result<SocketAddr, ControlError> {
+        let listener = control::open(at).await?;
+        let opened = listener.local_addr().map_err(|cause| ControlError::Listen { at, cause })?;
+        self.tasks.spawn(control::serve(Arc::clone(&self.fleet), listener, self.stop.clone()));
+        Ok(opened)
     }
 
     /// Ends everything: ports are closed, names removed.

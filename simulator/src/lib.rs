@@ -11,6 +11,7 @@ mod bus;
 pub mod civil;
 pub mod clock;
 mod config;
+mod control;
 mod fault;
 mod fleet;
 mod load;
@@ -26,6 +27,7 @@ pub use config::{
     AreaConfig, ChannelConfig, ClockConfig, ConfigError, FleetConfig, LineConfig, MeterException, MeterGroup,
     RegistrationConfig, Timing, TransportConfig,
 };
+pub use control::ControlError;
 pub use fault::{Fault, FaultConfig};
 pub use fleet::{Endpoint, Fleet, LoadError, RunningChannel, RunningFleet, StartError, StartOptions, load};
 pub use load::LoadKind;

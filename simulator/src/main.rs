@@ -68,7 +68,10 @@ async fn run(args: Run) -> anyhow::Result<()> {
     let config = hes_sim::load(&args.fleet)?;
     let options = StartOptions { port_names: args.ptys, dial_target: args.dial };
     let running = Fleet::start(&config, &options).await?;
-    let control = None;
+    let control = match args.control {
+        Some(at) => Some(running.open_control(at).await?),
+        None => None,
+    };
     if let Some(folder) = &args.archive {
         hes_sim::archive::write(&running, folder)
             .with_context(|| format!("writing the archive to {}", folder.display()))?;

@@ -111,8 +111,13 @@ async fn call(bus: &Bus, target: SocketAddr, announcement: &Announcement) {
 async fn talk(bus: &Bus, stream: TcpStream) {
     // Answers are short and must not wait for more to come.
     drop(stream.set_nodelay(true));
-    if let Err(error) = session::serve(bus, stream).await {
-        tracing::debug!(channel = bus.name(), %error, "the call ended");
+    tokio::select! {
+        biased;
+        () = bus.hung_up() => tracing::debug!(channel = bus.name(), "the call is cut"),
+        ended = session::serve(bus, stream) => match ended {
+            Ok(()) => {}
+            Err(error) => tracing::debug!(channel = bus.name(), %error, "the call ended"),
+        },
     }
 }
 

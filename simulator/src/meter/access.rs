@@ -7,6 +7,7 @@ use crate::civil::{Civil, HOUR};
 
 /// A password level: 00 is the strongest, 09 the weakest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
 pub struct Level(pub u8);
 
 impl Level {
