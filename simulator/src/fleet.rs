@@ -329,10 +329,12 @@ impl Opening<'_> {
                 let (pty, name) = Pty::open(&bus.name, self.options.port_names.as_deref())?;
                 let path = name.path().to_owned();
                 self.port_names.push(name);
+                let far_side = pty.far_side();
                 self.tasks.spawn(async move {
                     tokio::select! {
                         biased;
                         () = stop.cancelled() => {}
+                        () = far_side.keep_free() => {}
                         ended = crate::session::serve(&bus, pty) => {
                             tracing::warn!(channel = bus.name(), ?ended, "the pseudo-terminal is gone");
                         }

@@ -1,14 +1,19 @@
 //! A bus as a serial port of this machine: a pseudo-terminal whose far side the head-end opens.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::sys::termios::{self, SetArg};
+use rustix::fs::{Mode, OFlags};
+use rustix::pty::OpenptFlags;
+use rustix::termios::{self, OptionalActions};
 use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -18,17 +23,12 @@ use crate::session::Port;
 #[derive(Debug)]
 pub(crate) struct Pty {
     master: AsyncFd<File>,
-    /// Kept open, so that a head-end may close and open its side as it does with a real port.
-    _far_side: OwnedFd,
+    far_side: FarSide,
 }
 
-#[expect(
-    deprecated,
-    reason = "its successor is unsafe, for types that may give up their descriptor; a file never does"
-)]
-fn register(master: File) -> io::Result<AsyncFd<File>> {
-    AsyncFd::new(master)
-}
+/// The head-end's side, kept open by us, so that the head-end may close and open it as it does with a real port.
+#[derive(Debug, Clone)]
+pub(crate) struct FarSide(Arc<OwnedFd>);
 
 /// The path of the far side, under a name that stays the same from run to run. The link goes when this is dropped.
 #[derive(Debug)]
@@ -37,20 +37,52 @@ pub(crate) struct PortName {
     path: PathBuf,
 }
 
+/// How often a port that somebody had to himself is given free again.
+const RELEASE_EVERY: Duration = Duration::from_millis(500);
+
 impl Pty {
     /// Opens a pseudo-terminal. With `names`, its far side is linked to there as `name`.
     pub(crate) fn open(name: &str, names: Option<&Path>) -> io::Result<(Self, PortName)> {
-        let pair = nix::pty::openpty(None, None)?;
+        let master = rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
+        rustix::pty::grantpt(&master)?;
+        rustix::pty::unlockpt(&master)?;
+        let path = PathBuf::from(OsString::from_vec(rustix::pty::ptsname(&master, Vec::new())?.into_bytes()));
+        let far_side = rustix::fs::open(&path, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty())?;
         // Raw from the start: echo before the head-end has set up its side would be taken for a bus's.
-        let mut settings = termios::tcgetattr(&pair.slave)?;
-        termios::cfmakeraw(&mut settings);
-        termios::tcsetattr(&pair.slave, SetArg::TCSANOW, &settings)?;
-        let flags = OFlag::from_bits_retain(fcntl(&pair.master, FcntlArg::F_GETFL)?);
-        fcntl(&pair.master, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
-        let far_side = nix::unistd::ttyname(&pair.slave)?;
-        let name = PortName::new(far_side, name, names)?;
-        Ok((Self { master: register(File::from(pair.master))?, _far_side: pair.slave }, name))
+        let mut settings = termios::tcgetattr(&far_side)?;
+        settings.make_raw();
+        termios::tcsetattr(&far_side, OptionalActions::Now, &settings)?;
+        let flags = rustix::fs::fcntl_getfl(&master)?;
+        rustix::fs::fcntl_setfl(&master, flags | OFlags::NONBLOCK)?;
+        let name = PortName::new(path, name, names)?;
+        Ok((Self { master: register(File::from(master))?, far_side: FarSide(Arc::new(far_side)) }, name))
     }
+
+    pub(crate) fn far_side(&self) -> FarSide {
+        self.far_side.clone()
+    }
+}
+
+impl FarSide {
+    /// Undoes the exclusive mode that a head-end sets when it opens a port. A real port forgets it when it is closed;
+    /// this one is never quite closed, and nobody but root could open it again.
+    pub(crate) async fn keep_free(&self) {
+        let mut tick = tokio::time::interval(RELEASE_EVERY);
+        loop {
+            tick.tick().await;
+            if let Err(error) = termios::ioctl_tiocnxcl(&*self.0) {
+                tracing::debug!(%error, "a port stays exclusive");
+            }
+        }
+    }
+}
+
+#[expect(
+    deprecated,
+    reason = "its successor is unsafe, for types that may give up their descriptor; a file never does"
+)]
+fn register(master: File) -> io::Result<AsyncFd<File>> {
+    AsyncFd::new(master)
 }
 
 impl PortName {
@@ -83,32 +115,7 @@ impl Drop for PortName {
 impl Port for Pty {
     /// Both sides of a pseudo-terminal share one set of settings, so what the head-end set can be read here.
     fn baud(&self) -> Option<u32> {
-        use termios::BaudRate::{
-            B0, B50, B75, B110, B134, B150, B200, B300, B600, B1200, B1800, B2400, B4800, B9600, B19200, B38400,
-            B57600, B115200,
-        };
-        let settings = termios::tcgetattr(self.master.as_fd()).ok()?;
-        Some(match termios::cfgetospeed(&settings) {
-            B0 => 0,
-            B50 => 50,
-            B75 => 75,
-            B110 => 110,
-            B134 => 134,
-            B150 => 150,
-            B200 => 200,
-            B300 => 300,
-            B600 => 600,
-            B1200 => 1200,
-            B1800 => 1800,
-            B2400 => 2400,
-            B4800 => 4800,
-            B9600 => 9600,
-            B19200 => 19_200,
-            B38400 => 38_400,
-            B57600 => 57_600,
-            B115200 => 115_200,
-            _ => return None,
-        })
+        termios::tcgetattr(&*self.far_side.0).ok().map(|settings| settings.output_speed())
     }
 }
 

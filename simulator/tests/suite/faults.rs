@@ -1,0 +1,181 @@
+//! Each fault does what it says, and the ledger says what was done.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use hes_dlt645::Frame;
+use hes_sim::{Fault, RunningFleet};
+use tokio::net::TcpStream;
+
+use crate::line::{Line, start};
+use crate::master::{parse, read};
+
+const FLEET: &str = r#"
+    truth_log = 10000
+    clock = { start = "2026-11-20T10:00:00", rate = 0.0 }
+    [[channel]]
+    name = "bus"
+    area = "A"
+    transport = { kind = "tcp" }
+    line = { answer_wake_bytes = 2 }
+    faults = { late_ms = 150, split_ms = 150 }
+    meters = [{ count = 4, first_address = "1" }]
+"#;
+
+const MINE: &str = "000000000001";
+const OTHER: &str = "000000000002";
+
+/// A fleet whose meter 1 has this fault on its list, asked once; with what came back up to the next good answer.
+async fn struck(fault: Fault) -> (RunningFleet, Line<TcpStream>, Vec<u8>, Vec<u8>) {
+    let running = start(FLEET).await;
+    let bus = running.fleet().bus("bus").unwrap();
+    let mut line = Line::call(&running, "bus").await;
+    let right = [&[0xFE; 2][..], &line.ask(&read(MINE, 0x0001_FF00)).await].concat();
+    let right = right[right.iter().position(|b| *b == 0x68).unwrap()..].to_vec();
+    let sentinel = [&[0xFE; 2][..], &strip(line.ask(&read(OTHER, 0x0400_0401)).await)].concat();
+    bus.script(1, [fault]);
+    line.send(&read(MINE, 0x0001_FF00)).await;
+    let heard = line.until_answer_to(&read(OTHER, 0x0400_0401), &sentinel).await;
+    (running, line, right, heard)
+}
+
+fn strip(frame: Vec<u8>) -> Vec<u8> {
+    frame.into_iter().skip_while(|byte| *byte == 0xFE).collect()
+}
+
+#[tokio::test]
+async fn silence_brings_nothing() {
+    let (running, _, _, heard) = struck(Fault::Silent).await;
+    assert!(heard.is_empty(), "{heard:02X?}");
+    assert_eq!(running.fleet().counts().faults, BTreeMap::from([(Fault::Silent, 1)]));
+}
+
+#[tokio::test]
+async fn a_late_answer_is_late_and_whole() {
+    let running = start(FLEET).await;
+    running.fleet().bus("bus").unwrap().script(1, [Fault::Late]);
+    let mut line = Line::call(&running, "bus").await;
+    let asked = Instant::now();
+    assert_eq!(parse(&line.ask(&read(MINE, 0x0001_0000)).await).0, 0x91);
+    assert!(asked.elapsed() >= Duration::from_millis(150));
+}
+
+#[tokio::test]
+async fn damage_is_seen_by_the_check_sum_unless_it_is_compensated() {
+    for fault in [Fault::DamagedByte, Fault::DamagedSum] {
+        let (_, _, right, heard) = struck(fault).await;
+        assert_ne!(strip(heard.clone()), right);
+        assert!(Frame::parse(&heard).is_err(), "{fault:?}");
+    }
+    let (_, _, right, heard) = struck(Fault::Compensated).await;
+    let (_, data) = parse(&heard);
+    let (_, truth) = parse(&right);
+    assert_eq!(data[..4], truth[..4]);
+    assert_ne!(data, truth);
+}
+
+#[tokio::test]
+async fn the_answer_of_somebody_else_or_to_something_else_is_a_good_frame() {
+    let (_, _, right, heard) = struck(Fault::WrongAddress).await;
+    let (heard, right) = (Frame::parse(&heard).unwrap(), Frame::parse(&right).unwrap());
+    assert_ne!(heard.address, right.address);
+    assert_eq!(heard.data, right.data);
+
+    let (_, _, right, heard) = struck(Fault::OtherMeter).await;
+    let (heard, right) = (Frame::parse(&heard).unwrap(), Frame::parse(&right).unwrap());
+    assert_ne!(heard.address, right.address);
+    assert_eq!(heard.data.split_at(4).unwrap().0, right.data.split_at(4).unwrap().0);
+    assert_ne!(heard.data, right.data);
+
+    let (_, _, right, heard) = struck(Fault::WrongItem).await;
+    let (heard, right) = (Frame::parse(&heard).unwrap(), Frame::parse(&right).unwrap());
+    assert_eq!(heard.address, right.address);
+    assert_ne!(heard.data.split_at(4).unwrap().0, right.data.split_at(4).unwrap().0);
+}
+
+#[tokio::test]
+async fn an_answer_held_back_comes_after_the_next_question() {
+    let running = start(FLEET).await;
+    let bus = running.fleet().bus("bus").unwrap();
+    let mut line = Line::call(&running, "bus").await;
+    bus.script(1, [Fault::ToNextQuestion]);
+    line.send(&read(MINE, 0x0001_0000)).await;
+    line.send(&read(OTHER, 0x0002_0000)).await;
+    let (late, next) = (strip(line.frame().await), strip(line.frame().await));
+    assert_eq!((late[1], &parse(&late).1[..4]), (1, &[0, 0, 1, 0][..]));
+    assert_eq!((next[1], &parse(&next).1[..4]), (2, &[0, 0, 2, 0][..]));
+}
+
+#[tokio::test]
+async fn an_echo_a_doubled_start_a_repetition_and_noise_stand_around_a_good_frame() {
+    let (_, _, right, heard) = struck(Fault::Echo).await;
+    assert!(heard.ends_with(&right));
+    assert_eq!(strip(heard)[..16], strip(read(MINE, 0x0001_FF00))[..]);
+
+    let (_, _, right, heard) = struck(Fault::Doubled68).await;
+    assert_eq!(strip(heard), [&[0x68][..], &right].concat());
+
+    let (_, _, right, heard) = struck(Fault::Merged).await;
+    assert_eq!(heard, [&[0xFE; 2][..], &right, &[0xFE; 2], &right].concat());
+
+    let (_, _, right, heard) = struck(Fault::Noise).await;
+    assert!(heard.len() > right.len() + 4);
+    assert!(heard.windows(right.len()).any(|window| window == right));
+}
+
+#[tokio::test]
+async fn a_split_answer_is_whole_after_a_pause() {
+    let running = start(FLEET).await;
+    running.fleet().bus("bus").unwrap().script(1, [Fault::Split]);
+    let mut line = Line::call(&running, "bus").await;
+    let asked = Instant::now();
+    assert_eq!(parse(&line.ask(&read(MINE, 0x0001_0000)).await).0, 0x91);
+    assert!(asked.elapsed() >= Duration::from_millis(150));
+}
+
+#[tokio::test]
+async fn the_ledger_accounts_for_every_answer_of_a_hostile_line() {
+    let rates = "faults = { damaged_byte = 50, damaged_sum = 50, compensated = 50, wrong_address = 50, wrong_item = 50, other_meter = 50, noise = 50 }";
+    let running = start(&FLEET.replace("faults = { late_ms = 150, split_ms = 150 }", rates)).await;
+    let mut line = Line::call(&running, "bus").await;
+    let mut good = 0;
+    for n in 0..2_000 {
+        line.send(&read(if n % 2 == 0 { MINE } else { OTHER }, 0x0001_0000)).await;
+    }
+    let fleet = running.fleet();
+    while fleet.counts().questions < 2_000 {
+        line.bytes(1).await;
+    }
+    let counts = fleet.counts();
+    let sent = fleet.bus("bus").unwrap().sent(0);
+    for entry in &sent {
+        good += u64::from(entry.fault.is_none());
+        assert_eq!(entry.right == entry.sent, entry.fault.is_none(), "{entry:?}");
+    }
+    assert_eq!(sent.len(), 2_000);
+    assert_eq!(good, counts.good);
+    assert_eq!(counts.good + counts.faults.values().sum::<u64>(), 2_000);
+    for (fault, n) in &counts.faults {
+        assert!((60..150).contains(n), "{fault:?} {n} times, 100 expected");
+    }
+    assert_eq!(counts.faults.len(), 7);
+}
+
+#[tokio::test]
+async fn the_same_seed_strikes_the_same_answers() {
+    let toml = FLEET.replace("late_ms = 150", "late_ms = 150, damaged_sum = 300");
+    let mut runs = Vec::new();
+    for _ in 0..2 {
+        let running = start(&toml).await;
+        let mut line = Line::call(&running, "bus").await;
+        for _ in 0..50 {
+            line.send(&read(MINE, 0x0001_0000)).await;
+        }
+        while running.fleet().counts().questions < 50 {
+            line.bytes(1).await;
+        }
+        runs.push(running.fleet().bus("bus").unwrap().sent(0).iter().map(|sent| sent.fault).collect::<Vec<_>>());
+    }
+    assert_eq!(runs[0], runs[1]);
+    assert!(runs[0].iter().any(Option::is_some) && runs[0].iter().any(Option::is_none));
+}

@@ -1,0 +1,360 @@
+//! Fleets over their transports, their clock and their back door.
+
+use std::time::{Duration, Instant};
+
+use hes_sim::{ConfigError, Endpoint, Fleet, FleetConfig, StartOptions};
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::line::{Line, start, until};
+use crate::master::{self, number, parse, read, request};
+
+const TCP: &str = r#"
+    clock = { start = "2026-11-20T10:00:00", rate = 0.0 }
+    [[channel]]
+    name = "bus"
+    area = "A"
+    transport = { kind = "tcp" }
+    meters = [{ count = 3, first_address = "1" }]
+"#;
+
+async fn control(door: &mut BufReader<TcpStream>, request: Value) -> Value {
+    door.get_mut().write_all(format!("{request}\n").as_bytes()).await.unwrap();
+    let mut line = String::new();
+    door.read_line(&mut line).await.unwrap();
+    serde_json::from_str(&line).unwrap()
+}
+
+async fn door(running: &hes_sim::RunningFleet) -> BufReader<TcpStream> {
+    let at = running.open_control("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    BufReader::new(TcpStream::connect(at).await.unwrap())
+}
+
+#[tokio::test]
+async fn a_serial_server_answers_for_the_meter_asked_and_for_no_other() {
+    let running = start(TCP).await;
+    let mut line = Line::call(&running, "bus").await;
+    let (control, data) = parse(&line.ask(&read("000000000002", 0x0001_0000)).await);
+    assert_eq!((control, &data[..4]), (0x91, &[0, 0, 1, 0][..]));
+    let truth = running.fleet().with_meter(2, |meter, now| meter.item(0x0001_0000, now)).unwrap();
+    assert_eq!(Some(data[4..].to_vec()), truth);
+    // A question nobody owns brings nothing; the one after it is answered as ever.
+    line.send(&read("000000000099", 0x0001_0000)).await;
+    let frame = line.ask(&read("AAAAAAAAAA03", 0x0001_0000)).await;
+    assert_eq!(frame[1..7], [3, 0, 0, 0, 0, 0], "the answer to a short address carries the whole one");
+    let asked = running.fleet().with_meter(1, |meter, _| meter.asked().to_vec());
+    assert_eq!(asked, Some(vec![]));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_question_in_pieces_and_two_in_one_are_heard() {
+    let running = start(TCP).await;
+    let mut line = Line::call(&running, "bus").await;
+    let (one, two) = (read("000000000001", 0x0001_0000), read("000000000002", 0x0001_0000));
+    let (head, tail) = one.split_at(9);
+    line.send(head).await;
+    line.io.flush().await.unwrap();
+    line.send(&[tail, &two].concat()).await;
+    assert_eq!(line.frame().await[1], 1);
+    assert_eq!(line.frame().await[1], 2);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn several_meters_that_answer_at_once_destroy_each_other() {
+    let running = start(TCP).await;
+    let mut line = Line::call(&running, "bus").await;
+    line.send(&request("AAAAAAAAAAAA", 0x13, &[])).await;
+    line.ask(&read("000000000001", 0x0001_0000)).await;
+    assert_eq!(running.fleet().counts().collisions, 1);
+    assert_eq!(running.fleet().counts().good, 1);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_pseudo_terminal_answers_at_the_speed_of_its_meters_only_and_may_be_opened_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = FleetConfig::parse(
+        r#"
+        [[channel]]
+        name = "bus"
+        area = "A"
+        transport = { kind = "pty" }
+        line = { baud = 2400 }
+        meters = [{ count = 1, first_address = "1" }]
+        "#,
+    )
+    .unwrap();
+    let options = StartOptions { port_names: Some(folder.path().to_owned()), dial_target: None };
+    let running = Fleet::start(&config, &options).await.unwrap();
+    let path = folder.path().join("bus");
+    assert_eq!(running.channel("bus").unwrap().endpoint, Endpoint::Serial { path: path.clone() });
+    for _ in 0..2 {
+        let port = open(&path, 2400);
+        let mut line = Line::new(port);
+        let (control, _) = parse(&line.ask(&read("000000000001", 0x0001_0000)).await);
+        assert_eq!(control, 0x91);
+    }
+    let mut wrong = Line::new(open(&path, 9600));
+    wrong.send(&read("000000000001", 0x0001_0000)).await;
+    until(|| running.fleet().counts().unanswered != 0).await;
+    assert_eq!(running.fleet().counts().good, 2);
+    running.stop().await;
+    assert!(!path.is_symlink(), "the name goes with the fleet");
+}
+
+fn open(path: &std::path::Path, baud: u32) -> tokio_serial::SerialStream {
+    let settings = tokio_serial::new(path.to_str().unwrap(), baud).parity(tokio_serial::Parity::Even);
+    tokio_serial::SerialStream::open(&settings).unwrap()
+}
+
+#[tokio::test]
+async fn a_modem_calls_says_who_it_is_and_calls_again_when_cut() {
+    let head_end = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let config = FleetConfig::parse(
+        r#"
+        [[channel]]
+        name = "modem-{n}"
+        repeat = 1
+        area = "A"
+        transport = { kind = "dial_in", target = "127.0.0.1:9", registration = { packet = "IMEI-{n}" } }
+        meters = [{ count = 2, first_address = "1" }]
+        "#,
+    )
+    .unwrap();
+    let options = StartOptions { port_names: None, dial_target: Some(head_end.local_addr().unwrap()) };
+    let running = Fleet::start(&config, &options).await.unwrap();
+    for _ in 0..2 {
+        let (stream, _) = head_end.accept().await.unwrap();
+        let mut line = Line::new(stream);
+        assert_eq!(line.bytes(6).await, b"IMEI-1");
+        assert_eq!(parse(&line.ask(&read("000000000002", 0x0001_0000)).await).0, 0x91);
+        running.fleet().bus("modem-1").unwrap().hang_up();
+    }
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_modem_without_a_packet_announces_its_first_meter() {
+    let head_end = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target = head_end.local_addr().unwrap();
+    let config = FleetConfig::parse(&format!(
+        r#"
+        [[channel]]
+        name = "modem"
+        area = "A"
+        transport = {{ kind = "dial_in", target = "{target}", registration = "first_frame" }}
+        meters = [{{ count = 2, first_address = "123456789012" }}]
+        "#
+    ))
+    .unwrap();
+    let running = Fleet::start(&config, &StartOptions::default()).await.unwrap();
+    let (stream, _) = head_end.accept().await.unwrap();
+    let frame = Line::new(stream).frame().await;
+    assert_eq!(parse(&frame), (0x93, vec![0x12, 0x90, 0x78, 0x56, 0x34, 0x12]));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn with_exact_timing_an_answer_takes_what_the_line_takes_and_the_log_says_so() {
+    let running = start(&TCP.replace(
+        "[[channel]]",
+        "[[channel]]\nline = { baud = 9600, timing = \"exact\", wire_log = true, answer_wake_bytes = 0 }",
+    ))
+    .await;
+    let mut line = Line::call(&running, "bus").await;
+    let question = read("000000000001", 0x0001_FF00);
+    let asked = Instant::now();
+    let answer = line.ask(&question).await;
+    let took = asked.elapsed();
+    let [entry] = running.fleet().bus("bus").unwrap().wire()[..] else { panic!("one exchange") };
+    let characters = |n: usize| u64::try_from(n).unwrap() * 11 * 1_000_000 / 9600;
+    assert_eq!(entry.request_us, characters(question.len()));
+    assert_eq!(entry.answer_us, characters(answer.len()));
+    assert_eq!(entry.turnaround_us, 20_000);
+    let limit = Duration::from_micros(entry.request_us + entry.turnaround_us + entry.answer_us);
+    assert!(took >= limit, "{took:?} is faster than the line allows: {limit:?}");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn who_talks_while_a_meter_does_hears_neither_answer() {
+    let running = start(
+        &TCP.replace("[[channel]]", "[[channel]]\nline = { baud = 1200, timing = \"exact\", turnaround_ms = 0 }"),
+    )
+    .await;
+    let mut line = Line::call(&running, "bus").await;
+    line.send(&read("000000000001", 0x0001_FF00)).await;
+    // The first bytes are out, so the meter is talking.
+    line.bytes(1).await;
+    line.send(&read("000000000002", 0x0001_0000)).await;
+    until(|| running.fleet().counts().talked_over != 0).await;
+    assert_eq!(running.fleet().counts().questions, 1, "the second was not heard");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn the_back_door_tells_the_truth_of_any_time_and_forces_registers() {
+    let running = start(TCP).await;
+    let mut door = door(&running).await;
+    assert_eq!(control(&mut door, json!({"op": "clock"})).await, json!({"now": "2026-11-20T10:00:00"}));
+    let then = control(&mut door, json!({"op": "item", "meter": "1", "item": "00010000"})).await;
+    let advanced = control(&mut door, json!({"op": "advance", "seconds": 86_400})).await;
+    assert_eq!(advanced, json!({"now": "2026-11-21T10:00:00"}));
+    let now = control(&mut door, json!({"op": "item", "meter": "1", "item": "00010000"})).await;
+    assert_ne!(then, now);
+    let at = json!({"op": "item", "meter": "1", "item": "00010000", "at": "2026-11-20T10:00:00"});
+    assert_eq!(control(&mut door, at).await, then);
+
+    let mut line = Line::call(&running, "bus").await;
+    let set = json!({"op": "set_item", "meter": "1", "item": "00010000", "value": "1A2B3C4D"});
+    assert_eq!(control(&mut door, set).await, json!({"ok": true}));
+    let question = read("000000000001", 0x0001_0000);
+    assert_eq!(parse(&line.ask(&question).await).1[4..], [0x1A, 0x2B, 0x3C, 0x4D]);
+    control(&mut door, json!({"op": "clear_item", "meter": "1", "item": "00010000"})).await;
+    assert_eq!(Value::String(master_hex(&parse(&line.ask(&question).await).1[4..])), now["value"]);
+
+    let freeze = json!({"op": "set_freeze", "meter": "1", "item": "05060100", "day": "2026-11-20T00:00:00", "value": "0100000002000000"});
+    control(&mut door, freeze).await;
+    assert_eq!(parse(&line.ask(&read("000000000001", 0x0506_0102)).await).1[4..], [1, 0, 0, 0, 2, 0, 0, 0]);
+    assert_ne!(parse(&line.ask(&read("000000000001", 0x0506_0101)).await).1[4..], [1, 0, 0, 0, 2, 0, 0, 0]);
+
+    let jump = json!({"op": "set_counter", "meter": "1", "counter": "forward", "hundredths": 12_345});
+    control(&mut door, jump).await;
+    assert_eq!(number(&parse(&line.ask(&question).await).1[4..]), 12_345);
+    running.stop().await;
+}
+
+fn master_hex(bytes: &[u8]) -> String {
+    hes_sim::Hex(bytes.to_vec()).to_string()
+}
+
+#[tokio::test]
+async fn the_back_door_counts_questions_so_that_a_test_can_prove_what_was_never_asked() {
+    let running = start(TCP).await;
+    let mut door = door(&running).await;
+    let mut line = Line::call(&running, "bus").await;
+    line.ask(&read("000000000001", 0x0001_0000)).await;
+    line.ask(&read("000000000002", 0x0001_0000)).await;
+    let trip = request("000000000002", 0x1C, &master::relay(0x1A, master::VALID));
+    assert_eq!(parse(&line.ask(&trip).await), (0x9C, vec![]));
+    assert_eq!(control(&mut door, json!({"op": "asked"})).await, json!({"asked": {"11": 2, "1C": 1}}));
+    assert_eq!(control(&mut door, json!({"op": "asked", "meter": "1"})).await, json!({"asked": {"11": 1}}));
+    let relay = control(&mut door, json!({"op": "relay", "meter": "2"})).await;
+    assert_eq!(relay, json!({"relay": "open", "locked": false}));
+    let allow = request("000000000002", 0x1C, &master::relay(0x1B, master::VALID));
+    line.ask(&allow).await;
+    assert_eq!(control(&mut door, json!({"op": "relay", "meter": "2"})).await["relay"], "armed");
+    control(&mut door, json!({"op": "button", "meter": "2"})).await;
+    assert_eq!(control(&mut door, json!({"op": "relay", "meter": "2"})).await["relay"], "closed");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn the_back_door_refuses_what_it_does_not_know_and_opens_on_loopback_only() {
+    let running = start(TCP).await;
+    let mut door = door(&running).await;
+    for (request, why) in [
+        (json!({"op": "explode"}), "not a request"),
+        (json!({"op": "item", "meter": "77", "item": "00010000"}), "no meter 77"),
+        (json!({"op": "counts", "channel": "x"}), "no channel x"),
+        (json!({"op": "item", "meter": "1", "item": "B611"}), ""),
+        (json!({"op": "item", "meter": "1", "item": "000100"}), "an item has 2 or 4 bytes, found 3"),
+    ] {
+        let answer = control(&mut door, request).await;
+        if why.is_empty() {
+            assert_eq!(answer, json!({"value": null}), "a two-byte item is none of a 2007 meter");
+        } else {
+            assert!(answer["error"].as_str().unwrap().contains(why), "{answer}");
+        }
+    }
+    assert!(running.open_control("0.0.0.0:0".parse().unwrap()).await.is_err());
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_dead_meter_and_a_dead_channel_stay_silent_until_revived() {
+    let running = start(TCP).await;
+    let mut door = door(&running).await;
+    let mut line = Line::call(&running, "bus").await;
+    let dead = json!({"op": "dead", "meter": "1", "dead": true});
+    control(&mut door, dead).await;
+    line.send(&read("000000000001", 0x0001_0000)).await;
+    assert_eq!(line.ask(&read("000000000002", 0x0001_0000)).await[1], 2);
+    control(&mut door, json!({"op": "dead_channel", "channel": "bus", "dead": true})).await;
+    line.send(&read("000000000002", 0x0001_0000)).await;
+    until(|| running.fleet().counts().unanswered >= 2).await;
+    control(&mut door, json!({"op": "dead_channel", "channel": "bus", "dead": false})).await;
+    assert_eq!(line.ask(&read("000000000002", 0x0001_0000)).await[1], 2);
+    running.stop().await;
+}
+
+#[test]
+fn the_program_says_when_it_answers_and_stops_cleanly_when_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("fleet.toml");
+    std::fs::write(&file, TCP.replace("\"tcp\"", "\"pty\"")).unwrap();
+    let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_hes-sim"))
+        .arg("run")
+        .arg(&file)
+        .args(["--control", "127.0.0.1:0"])
+        .arg("--archive")
+        .arg(folder.path())
+        .arg("--ptys")
+        .arg(folder.path().join("ports"))
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(program.stdout.take().unwrap()), &mut line).unwrap();
+    let ready: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!((&ready["ready"], &ready["meters"]), (&json!(true), &json!(3)));
+    assert!(ready["control"].as_str().unwrap().starts_with("127.0.0.1:"));
+    assert!(folder.path().join("ports/bus").is_symlink());
+    let meters = std::fs::read_to_string(folder.path().join("meters.csv")).unwrap();
+    assert_eq!(meters.lines().count(), 4);
+    assert!(meters.contains("000000000002,dlt645-2007,000000000002,generic-2007,bus,A,"));
+    let told = std::process::Command::new("kill").arg("-TERM").arg(program.id().to_string()).status().unwrap();
+    assert!(told.success());
+    assert!(program.wait().unwrap().success());
+    assert!(!folder.path().join("ports/bus").is_symlink());
+}
+
+#[test]
+fn a_wrong_fleet_file_is_refused_with_what_is_wrong() {
+    let parse = |toml: String| FleetConfig::parse(&toml).and_then(|config| Fleet::build(&config).map(|_| ()));
+    assert!(matches!(parse(TCP.replace("area", "arae")), Err(ConfigError::Syntax(_))));
+    assert!(matches!(parse(TCP.replace("\"1\"", "\"12A\"")), Err(ConfigError::Address { .. })));
+    assert!(matches!(
+        parse(TCP.replace("[[channel]]", "[[channel]]\nfaults = { silent = 999, late = 2 }")),
+        Err(ConfigError::Faults { total: 1001, .. })
+    ));
+    assert!(matches!(parse(TCP.replace("[[channel]]", "[[channel]]\nrepeat = 2")), Err(ConfigError::Value { .. })));
+    assert!(matches!(parse(format!("{TCP}\n[[meter]]\naddress = \"4\"")), Err(ConfigError::NoSuchMeter { .. })));
+    assert!(parse(TCP.to_owned()).is_ok());
+}
+
+#[test]
+fn the_fleets_that_come_with_the_project_are_well_formed() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/fleets");
+    let mut seen = 0;
+    for file in std::fs::read_dir(folder).unwrap() {
+        let config = hes_sim::load(&file.unwrap().path()).unwrap();
+        Fleet::build(&config).unwrap();
+        seen += 1;
+    }
+    assert!(seen >= 2);
+}
+
+#[test]
+fn the_demo_has_four_hundred_meters_in_eight_areas_on_three_kinds_of_transport() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/fleets/demo.toml");
+    let fleet = Fleet::build(&hes_sim::load(&path).unwrap()).unwrap();
+    let mut meters = 0;
+    for bus in fleet.buses() {
+        bus.for_each_meter(|_| meters += 1);
+    }
+    assert_eq!((meters, fleet.areas().len()), (400, 8));
+}

@@ -1,0 +1,338 @@
+//! What a meter says must hang together: the same energy, whichever item tells it.
+
+use crate::master::{SEED, VALID, ask, at, fetch, household, item, number, numbers};
+use hes_sim::LoadKind;
+use hes_sim::civil::Civil;
+use hes_sim::meter::{Addressed, Answer, Counter, Dialect, Meter, MeterSpec, Question};
+
+const DAY: i64 = 24 * 60 * 60 * 1000;
+const QUARTER: i64 = 15 * 60 * 1000;
+
+/// One of each kind and build, none of whose clocks is right.
+fn mixed() -> Vec<Meter> {
+    [LoadKind::Household, LoadKind::Commercial, LoadKind::Solar, LoadKind::Vacant]
+        .into_iter()
+        .zip([1, 3, 3, 1])
+        .enumerate()
+        .map(|(n, (kind, phases))| {
+            let spec = MeterSpec { kind, phases, ..MeterSpec::household(700 + n as u64) };
+            Meter::new(&spec, SEED, at("2026-11-20T10:00:00"))
+        })
+        .collect()
+}
+
+fn energy(meter: &Meter, di: u32, now: Civil) -> u64 {
+    number(&meter.item(di, now).unwrap())
+}
+
+#[test]
+fn tariffs_add_up_to_the_total_for_every_counted_quantity_now_frozen_and_settled() {
+    let now = at("2026-11-20T17:23:45");
+    for meter in mixed() {
+        for di2 in [0x01, 0x02, 0x05, 0x06, 0x07, 0x08] {
+            for di in [0x0000_FF00 | di2 << 16, 0x0000_FF03 | di2 << 16, 0x0506_0001 | di2 << 8, 0x0506_003E | di2 << 8]
+            {
+                let shown = numbers(&meter.item(di, now).unwrap());
+                assert_eq!(shown.len(), 5);
+                assert_eq!(shown[0], shown[1..].iter().sum::<u64>(), "{di:08X} of {:?}", meter.kind());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_daily_freeze_equals_the_counter_at_the_meters_own_midnight() {
+    let now = at("2026-11-20T17:23:45");
+    for meter in mixed() {
+        let offset = meter.shows(now).0 - now.0;
+        for n in [1_u32, 2, 30, 62] {
+            let midnight = Civil(now.0 - now.0.rem_euclid(DAY) - i64::from(n - 1) * DAY);
+            let frozen = meter.item(0x0506_0100 | n, now).unwrap();
+            // The clock is a few seconds off at most: what was counted then lies between these two.
+            let (before, after) = (midnight.plus(-offset - 2_000), midnight.plus(-offset + 2_000));
+            let counted = energy(&meter, 0x0001_0000, before)..=energy(&meter, 0x0001_0000, after);
+            assert!(counted.contains(&number(&frozen[..4])), "freeze {n} of {:?}", meter.kind());
+            let time = meter.item(0x0506_0000 | n, now).unwrap();
+            assert_eq!(number(&time[..2]), 0);
+            assert_eq!(number(&time[2..]) % 100, u64::try_from(midnight.datetime().day()).unwrap());
+        }
+        assert_eq!(meter.item(0x0506_013F, now), None, "a meter keeps 62 days");
+    }
+}
+
+#[test]
+fn a_freeze_stays_what_it_was_however_late_it_is_read() {
+    for meter in mixed() {
+        let early = meter.item(0x0506_0101, at("2026-11-20T00:30:00"));
+        assert_eq!(early, meter.item(0x0506_0101, at("2026-11-20T23:30:00")));
+        assert_eq!(early, meter.item(0x0506_010B, at("2026-11-30T12:00:00")));
+    }
+}
+
+#[test]
+fn the_freeze_block_is_its_parts_each_ended_by_aa() {
+    let now = at("2026-11-20T17:00:00");
+    for mut meter in mixed() {
+        let block = fetch(&mut meter, 0x0506_FF02, &[], now).unwrap();
+        let parts = [0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0x09, 0x0A, 0x10];
+        let expected: Vec<u8> = parts
+            .iter()
+            .flat_map(|di1: &u32| [meter.item(0x0506_0002 | di1 << 8, now).unwrap(), vec![0xAA]].concat())
+            .collect();
+        assert!(block.len() > 200, "it takes a follow-up frame");
+        assert_eq!(block, expected);
+    }
+}
+
+#[test]
+fn ninety_six_profile_records_lead_from_one_freeze_to_the_next() {
+    let now = at("2026-11-20T17:00:00");
+    for mut meter in mixed() {
+        let from = [0x96, 0x00, 0x00, 0x19, 0x11, 0x26];
+        let records = fetch(&mut meter, 0x0604_0001, &from, now).unwrap();
+        let records: Vec<&[u8]> = records.chunks_exact(3 + 5 + 16 + 6 + 2).collect();
+        assert_eq!(records.len(), 96);
+        let mut last = 0;
+        for (n, record) in records.iter().enumerate() {
+            assert_eq!(record[..2], [0xA0, 0xA0]);
+            assert_eq!(usize::from(record[2]), record.len() - 5);
+            assert_eq!(number(&record[3..4]), n as u64 * 15 % 60);
+            assert_eq!(record[8..11], [0xAA; 3]);
+            let sum = record[..record.len() - 2].iter().fold(0_u8, |sum, b| sum.wrapping_add(*b));
+            assert_eq!(record[record.len() - 2..], [sum, 0xE5]);
+            let forward = number(&record[11..15]);
+            assert!(forward >= last);
+            last = forward;
+        }
+        let frozen = |n: u32| number(&meter.item(0x0506_0100 | n, now).unwrap()[..4]);
+        assert_eq!(number(&records[0][11..15]), frozen(2), "at 00:00 of the 19th");
+        assert!(last <= frozen(1));
+    }
+}
+
+#[test]
+fn power_times_a_quarter_of_an_hour_is_the_energy_of_that_quarter() {
+    for meter in mixed() {
+        for quarter in 0..96 {
+            let start = at("2026-11-19T00:00:00").plus(quarter * QUARTER);
+            let net = |t: Civil| {
+                let of = |di| i64::try_from(energy(&meter, di, t)).unwrap();
+                of(0x0001_0000) - of(0x0002_0000)
+            };
+            let hundredths = net(start.plus(QUARTER)) - net(start);
+            let bytes = meter.item(0x0203_0000, start.plus(QUARTER / 2)).unwrap();
+            let magnitude = i64::try_from(number(&[bytes[0], bytes[1], bytes[2] & 0x7F])).unwrap();
+            let power = if bytes[2] & 0x80 == 0 { magnitude } else { -magnitude };
+            // 0.1 W over a quarter of an hour against 0.01 kWh; each register shows up to one digit less.
+            let expected = power as f64 / 10.0 / 4.0 / 10.0;
+            assert!((hundredths as f64 - expected).abs() < 8.1, "{hundredths} and {expected} of {:?}", meter.kind());
+        }
+    }
+}
+
+#[test]
+fn the_maximum_demand_is_the_largest_power_of_the_month_and_says_when() {
+    let now = at("2026-11-20T17:00:00");
+    let spec = MeterSpec { clock_offset_ms: Some(0), drift_ppm: Some(0.0), ..MeterSpec::household(9) };
+    let meter = Meter::new(&spec, SEED, now);
+    let demand = meter.item(0x0101_0000, now).unwrap();
+    let month = at("2026-11-01T00:00:00");
+    let power = |start: Civil| number(&meter.item(0x0203_0000, start).unwrap());
+    let quarters = (now.0 - month.0) / QUARTER;
+    let largest = (0..quarters).map(|n| month.plus(n * QUARTER)).max_by_key(|start| (power(*start), -start.0)).unwrap();
+    assert_eq!(number(&demand[..3]), power(largest));
+    let end = largest.plus(QUARTER).datetime();
+    let expected = [end.minute(), end.hour(), end.day(), end.month()].map(|n| u64::try_from(n).unwrap());
+    assert_eq!([number(&demand[3..4]), number(&demand[4..5]), number(&demand[5..6]), number(&demand[6..7])], expected);
+}
+
+#[test]
+fn the_same_seed_makes_the_same_meter_and_another_seed_another() {
+    let spec = MeterSpec::household(123);
+    let start = at("2026-11-20T10:00:00");
+    let values = |seed| {
+        let meter = Meter::new(&spec, seed, start);
+        [0x0001_FF00, 0x0506_FF01, 0x0201_0100, 0x0101_FF00, 0x0600_0002].map(|di| meter.item(di, start.plus(DAY)))
+    };
+    assert_eq!(values(1), values(1));
+    assert_ne!(values(1), values(2));
+}
+
+#[test]
+fn an_unknown_item_is_refused_by_name_and_an_old_command_is_not_heard() {
+    let mut meter = household();
+    let now = at("2026-11-20T10:00:00");
+    let no_such_data = Some(Answer { control: 0xD1, data: vec![0x02], then_baud: None });
+    for di in [0x00FF_0000, 0x0700_0001, 0x0506_0100, 0x0001_0500, 0x0290_0000, 0x0F00_0000] {
+        assert_eq!(ask(&mut meter, 0x11, &item(di), now), no_such_data, "{di:08X}");
+    }
+    assert_eq!(ask(&mut meter, 0x11, &[0x11, 0xB6], now), no_such_data, "a two-byte item of 1997");
+    assert_eq!(ask(&mut meter, 0x01, &[0x10, 0x90], now), None);
+}
+
+#[test]
+fn a_follow_up_is_given_in_order_only() {
+    let spec = MeterSpec { max_data: 40, ..MeterSpec::household(5) };
+    let now = at("2026-11-20T10:00:00");
+    let mut meter = Meter::new(&spec, SEED, now);
+    let whole = meter.item(0x0101_FF00, now).unwrap();
+    assert_eq!(fetch(&mut meter, 0x0101_FF00, &[], now), Some(whole));
+    let follow = |sequence| [item(0x0506_FF01), vec![sequence]].concat();
+    assert_eq!(ask(&mut meter, 0x11, &item(0x0506_FF01), now).unwrap().control, 0xB1);
+    assert_eq!(ask(&mut meter, 0x12, &follow(2), now).unwrap().control, 0xD2);
+    assert_eq!(ask(&mut meter, 0x12, &follow(1), now).unwrap().control, 0xB2);
+    assert_eq!(ask(&mut meter, 0x12, &follow(1), now).unwrap().control, 0xD2, "it was given");
+    assert_eq!(ask(&mut meter, 0x11, &item(0x0001_0000), now).unwrap().control, 0x91);
+    assert_eq!(ask(&mut meter, 0x12, &follow(2), now).unwrap().control, 0xD2, "something else was asked meanwhile");
+}
+
+#[test]
+fn a_counter_rolls_over_after_its_last_digit_and_goes_on() {
+    let mut meter = household();
+    let now = at("2026-11-20T10:00:00");
+    meter.set_counter(Counter::Forward, 99_999_999, now);
+    assert_eq!(energy(&meter, 0x0001_0000, now), 99_999_999);
+    let later = energy(&meter, 0x0001_0000, now.plus(DAY));
+    assert!(later < 10_000, "{later}");
+    assert!(energy(&meter, 0x0001_0000, now.plus(-DAY)) < 90_000_000, "what was before stays");
+}
+
+#[test]
+fn another_meter_in_its_place_begins_at_nought_and_has_no_past() {
+    let mut meter = household();
+    let now = at("2026-11-20T10:00:00");
+    assert!(energy(&meter, 0x0001_0000, now) > 0);
+    meter.replace(123_456_789_012, now);
+    assert_eq!(energy(&meter, 0x0001_0000, now), 0);
+    assert_eq!(meter.item(0x0506_0101, now), None, "it was not there at midnight");
+    let tomorrow = now.plus(DAY);
+    assert!(meter.item(0x0506_0101, tomorrow).is_some());
+    assert_eq!(meter.item(0x0506_0102, tomorrow), None);
+}
+
+#[test]
+fn a_broadcast_time_is_taken_once_a_day_and_moves_no_freeze() {
+    let now = at("2026-11-20T10:00:00");
+    let spec = MeterSpec { clock_offset_ms: Some(-120_000), drift_ppm: Some(0.0), ..MeterSpec::household(8) };
+    let mut meter = Meter::new(&spec, SEED, now);
+    let frozen = meter.item(0x0506_0101, now);
+    let tell = |meter: &mut Meter, data: [u8; 6], now| {
+        let heard = meter.answer(Question { control: 0x08, data: &data, addressed: Addressed::Everybody }, now);
+        assert_eq!(heard, None, "nobody answers a broadcast");
+    };
+    tell(&mut meter, [0, 0, 0x10, 0x20, 0x11, 0x26], now);
+    assert_eq!(meter.shows(now), now);
+    assert_eq!(meter.item(0x0506_0101, now), frozen);
+    tell(&mut meter, [0, 3, 0x10, 0x20, 0x11, 0x26], now);
+    assert_eq!(meter.shows(now), now, "once a day");
+    let mut far_off = Meter::new(&MeterSpec { clock_offset_ms: Some(-400_000), ..spec }, SEED, now);
+    tell(&mut far_off, [0, 0, 0x10, 0x20, 0x11, 0x26], now);
+    assert_eq!(far_off.shows(now).0 - now.0, -400_000, "five minutes at the most");
+}
+
+#[test]
+fn date_and_time_are_written_with_the_right_password_and_the_setting_is_remembered() {
+    let now = at("2026-11-20T10:00:00");
+    let mut meter = household();
+    let write = |di: u32, level: u8, password: u8, value: &[u8]| {
+        let mut who = crate::master::credentials(level);
+        who[1] = password;
+        [&item(di)[..], &who, value].concat()
+    };
+    let refused = ask(&mut meter, 0x14, &write(0x0400_0102, 4, 1, &[0, 30, 9]), now).unwrap();
+    assert_eq!((refused.control, refused.data), (0xD4, vec![0x04]));
+    let weak = ask(&mut meter, 0x14, &write(0x0400_0102, 5, 0, &[0, 0x30, 9]), now).unwrap();
+    assert_eq!(weak.control, 0xD4, "level 05 is weaker than 04");
+    let done = ask(&mut meter, 0x14, &write(0x0400_0102, 4, 0, &[0, 0x30, 9]), now).unwrap();
+    assert_eq!((done.control, done.data), (0x94, vec![]));
+    assert_eq!(meter.item(0x0400_0102, now), Some(vec![0, 0x30, 0x09]));
+    ask(&mut meter, 0x14, &write(0x0400_0101, 4, 0, &[0, 0x01, 0x12, 0x26]), now).unwrap();
+    assert_eq!(meter.item(0x0400_0101, now), Some(vec![2, 0x01, 0x12, 0x26]), "a Tuesday, whatever was said");
+    assert_eq!(meter.item(0x0330_0400, now), Some(vec![2, 0, 0]));
+    assert_eq!(meter.item(0x0330_0401, now).unwrap().len(), 16);
+}
+
+#[test]
+fn a_freeze_now_latches_the_registers_of_that_moment() {
+    let now = at("2026-11-20T10:07:30");
+    let mut meter = household();
+    assert_eq!(meter.item(0x0501_0101, now), None);
+    assert_eq!(ask(&mut meter, 0x16, &[0x99; 4], now).unwrap().control, 0x96);
+    let later = now.plus(DAY);
+    assert_eq!(meter.item(0x0501_0101, later), meter.item(0x0001_FF00, now));
+    // Every hour at minute 20, from now on.
+    assert_eq!(ask(&mut meter, 0x16, &[0x20, 0x99, 0x99, 0x99], now).unwrap().control, 0x96);
+    let frozen = meter.item(0x0500_0001, now.plus(2 * 60 * 60 * 1000)).unwrap();
+    assert_eq!(frozen[..3], [0x20, 0x11, 0x20]);
+    assert_eq!(ask(&mut meter, 0x16, &[0x61, 0x99, 0x99, 0x99], now).unwrap().control, 0xD6);
+}
+
+#[test]
+fn demand_and_meter_are_cleared_by_those_who_may() {
+    let now = at("2026-11-20T18:00:00");
+    let mut meter = household();
+    assert!(number(&meter.item(0x0101_0000, now).unwrap()[..3]) > 0);
+    assert_eq!(ask(&mut meter, 0x19, &crate::master::credentials(4), now).unwrap().control, 0x99);
+    assert_eq!(number(&meter.item(0x0101_0000, now).unwrap()), 0);
+    assert_eq!(meter.item(0x0330_0200, now), Some(vec![1, 0, 0]));
+    assert_eq!(ask(&mut meter, 0x1A, &crate::master::credentials(4), now).unwrap().control, 0xDA);
+    assert_eq!(ask(&mut meter, 0x1A, &crate::master::credentials(2), now).unwrap().control, 0x9A);
+    assert_eq!(energy(&meter, 0x0001_0000, now), 0);
+    let all = [&crate::master::credentials(2)[..], &[0xFF; 4]].concat();
+    assert_eq!(ask(&mut meter, 0x1B, &all, now).unwrap().control, 0x9B);
+    assert_eq!(meter.item(0x0330_0200, now), Some(vec![0, 0, 0]));
+    assert_eq!(meter.item(0x0330_0300, now), Some(vec![1, 0, 0]), "the clearing itself is not forgotten");
+}
+
+#[test]
+fn the_address_is_told_to_whoever_asks_and_written_while_the_key_is_pressed() {
+    let now = at("2026-11-20T10:00:00");
+    let mut meter = household();
+    let anyone = |control, data| Question { control, data, addressed: Addressed::Anyone };
+    let told = meter.answer(anyone(0x13, &[]), now).unwrap();
+    assert_eq!((told.control, told.data), (0x93, vec![0x12, 0x90, 0x78, 0x56, 0x34, 0x12]));
+    meter.press_programming_key(false);
+    assert_eq!(meter.answer(anyone(0x15, &[1, 0, 0, 0, 0, 0]), now), None);
+    meter.press_programming_key(true);
+    assert_eq!(meter.answer(anyone(0x15, &[1, 0, 0, 0, 0, 0]), now).unwrap().control, 0x95);
+    assert_eq!(meter.address(), 1);
+    assert_eq!(
+        meter.answer(anyone(0x1C, &crate::master::relay(0x1A, VALID)), now),
+        None,
+        "a relay is moved by name only"
+    );
+}
+
+#[test]
+fn credit_is_told_by_prepaid_meters_only_and_falls_with_use() {
+    let now = at("2026-11-20T10:00:00");
+    assert_eq!(household().item(0x0090_0200, now), None);
+    let meter = Meter::new(&MeterSpec { prepaid: true, ..MeterSpec::household(6) }, SEED, now);
+    let money = |t| number(&meter.item(0x0090_0200, t).unwrap());
+    let steps: Vec<u64> = (0..60).map(|d| money(now.plus(d * DAY))).collect();
+    let fell = steps.windows(2).filter(|w| w[1] < w[0]).count();
+    assert!(fell > 40, "it falls most days, and is paid in on the others: {steps:?}");
+    assert!(steps.windows(2).any(|w| w[1] > w[0]));
+}
+
+#[test]
+fn the_old_edition_answers_its_own_items() {
+    let now = at("2026-11-20T10:00:00");
+    let spec = MeterSpec { dialect: Dialect::Edition1997, phases: 3, ..MeterSpec::household(10_003_635_927) };
+    let mut meter = Meter::new(&spec, SEED, now);
+    let mut read = |di: u16| ask(&mut meter, 0x01, &di.to_le_bytes(), now).unwrap();
+    let total = read(0x9010);
+    assert_eq!((total.control, total.data.len()), (0x81, 6));
+    let block = read(0x901F);
+    assert_eq!(block.data.last(), Some(&0xAA));
+    let shown = numbers(&block.data[2..22]);
+    assert_eq!(shown[0], number(&total.data[2..]));
+    assert_eq!(shown[0], shown[1..].iter().sum::<u64>());
+    assert_eq!(number(&read(0xB611).data[2..]) / 10, 22);
+    assert!(number(&read(0x9410).data[2..]) <= shown[0], "last month's reading");
+    assert_eq!(read(0xC010).data[2..], [5, 0x20, 0x11, 0x26]);
+    assert_eq!(read(0xC032).data[2..], [0x27, 0x59, 0x63, 0x03, 0x00, 0x01]);
+    let unknown = read(0x9900);
+    assert_eq!((unknown.control, unknown.data), (0xC1, vec![0x02]));
+    assert_eq!(ask(&mut meter, 0x11, &item(0x0001_0000), now), None, "it does not hear 2007");
+}
