@@ -25,7 +25,6 @@ mod state;
 mod turn;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hes_driver::LinkError;
@@ -124,15 +123,11 @@ struct Ask {
 struct Place {
     _permit: OwnedSemaphorePermit,
     gauge: IntGauge,
-    orders: Option<Arc<AtomicUsize>>,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         self.gauge.dec();
-        if let Some(orders) = &self.orders {
-            orders.fetch_sub(1, Ordering::Relaxed);
-        }
     }
 }
 
@@ -143,7 +138,6 @@ struct Gate {
     extra_delay: Duration,
     asks: mpsc::Sender<queue::InLine<Ask>>,
     places: [Arc<Semaphore>; Class::ALL.len()],
-    orders: Arc<AtomicUsize>,
     state: watch::Receiver<LinkState>,
     parts: TurnstileParts,
 }
@@ -176,7 +170,6 @@ pub fn turnstile(channel: &ChannelConfig, source: LinkSource, parts: TurnstilePa
         extra_delay: Duration::from_millis(channel.extra_delay_ms.into()),
         asks,
         places,
-        orders: Arc::default(),
         state,
         parts,
     };
@@ -209,7 +202,24 @@ impl Turnstile {
 
     /// Whether an order waits for its turn: then bulk exchanges should not be repeated.
     pub fn order_waits(&self) -> bool {
-        self.0.orders.load(Ordering::Relaxed) > 0
+        self.waiting(Class::Order) > 0
+    }
+
+    /// How many questions of a class wait for their turn.
+    pub fn waiting(&self, class: Class) -> usize {
+        let places = places_of(class, &self.0.parts.config);
+        places - self.semaphore(class).available_permits()
+    }
+
+    fn semaphore(&self, class: Class) -> &Arc<Semaphore> {
+        let [order, on_demand, clock, scheduled, backfill] = &self.0.places;
+        match class {
+            Class::Order => order,
+            Class::OnDemand => on_demand,
+            Class::Clock => clock,
+            Class::Scheduled => scheduled,
+            Class::Backfill => backfill,
+        }
     }
 
     pub(crate) fn extra_delay(&self) -> Duration {
@@ -237,13 +247,10 @@ impl Turnstile {
     }
 
     async fn place(&self, class: Class) -> Result<Place, LinkError> {
-        let [order, on_demand, clock, scheduled, backfill] = &self.0.places;
+        let places = Arc::clone(self.semaphore(class));
         let permit = match class {
-            Class::Order => Arc::clone(order).try_acquire_owned().ok(),
-            Class::OnDemand => Arc::clone(on_demand).try_acquire_owned().ok(),
-            Class::Clock => Arc::clone(clock).acquire_owned().await.ok(),
-            Class::Scheduled => Arc::clone(scheduled).acquire_owned().await.ok(),
-            Class::Backfill => Arc::clone(backfill).acquire_owned().await.ok(),
+            Class::Order | Class::OnDemand => places.try_acquire_owned().ok(),
+            Class::Clock | Class::Scheduled | Class::Backfill => places.acquire_owned().await.ok(),
         };
         let Some(permit) = permit else {
             self.0.parts.metrics.refused(class);
@@ -251,10 +258,6 @@ impl Turnstile {
         };
         let gauge = self.0.parts.metrics.waiting(class);
         gauge.inc();
-        let orders = (class == Class::Order).then(|| Arc::clone(&self.0.orders));
-        if let Some(orders) = &orders {
-            orders.fetch_add(1, Ordering::Relaxed);
-        }
-        Ok(Place { _permit: permit, gauge, orders })
+        Ok(Place { _permit: permit, gauge })
     }
 }
