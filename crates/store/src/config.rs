@@ -6,7 +6,9 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StoreConfig {
-    /// Folder of the database, its lock and the API's token file. Made at first start.
+    /// Folder of the database and its lock. Made at first start. Not of this table: it holds more than the store's files,
+    /// so the configuration as a whole has it.
+    #[serde(skip)]
     pub data_dir: PathBuf,
     /// Days for which request and answer bytes are kept (evidence).
     pub evidence_days: u32,

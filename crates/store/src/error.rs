@@ -108,7 +108,7 @@ pub(crate) fn is_full(error: &sqlx::Error) -> bool {
 pub enum OpenError {
     /// Another server holds it.
     #[error(
-        "another hes server is using {}: stop it first, or give this one another store.data_dir", file.display()
+        "another hes server is using {}: stop it first, or give this one another data_dir", file.display()
     )]
     Locked {
         /// The lock file.

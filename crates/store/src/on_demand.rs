@@ -311,6 +311,15 @@ impl Store {
         }
     }
 
+    /// How many reads are not ended yet.
+    pub async fn reads_waiting(&self) -> Result<u64, StoreError> {
+        let row = sqlx::query("SELECT count(*) FROM on_demand WHERE state IN ('queued', 'running')")
+            .fetch_one(&self.inner.pool)
+            .await?;
+        let waiting: i64 = row.try_get(0)?;
+        Ok(u64::try_from(waiting).unwrap_or(0))
+    }
+
     /// A generation that grows whenever an on-demand read is queued, taken or ended.
     pub fn on_demand_changes(&self) -> watch::Receiver<u64> {
         self.inner.on_demand.subscribe()
