@@ -71,6 +71,8 @@ enum Verb {
     Read(commands::read::Read),
     #[command(about = help::raw(), long_about = help::raw_long())]
     Raw(commands::raw::Raw),
+    #[command(about = help::decode(), long_about = help::decode_long())]
+    Decode(commands::decode::Decode),
     #[command(about = help::meter(), subcommand)]
     Meter(commands::meter::MeterCommand),
     #[command(about = help::channel(), subcommand)]
@@ -113,6 +115,7 @@ impl Cli {
         match command {
             Verb::Read(command) => command.run(&common),
             Verb::Raw(command) => command.run(&common),
+            Verb::Decode(command) => command.run(&common),
             Verb::Meter(command) => command.run(&common),
             Verb::Channel(command) => command.run(&common),
             Verb::Area(command) => command.run(&common),

@@ -3,6 +3,8 @@
 //! One request, one answer; nothing is retried here. What the server refuses comes back as [`Refused`] with the
 //! server's own words in the chosen language.
 
+use std::net::SocketAddr;
+
 use anyhow::Context;
 use hes_api::{ProblemBody, Token};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, IF_NONE_MATCH};
@@ -38,7 +40,7 @@ pub(crate) struct Client {
 impl Client {
     /// A client of the server at `server`, or where the settings say it listens.
     pub(crate) fn new(settings: &Settings, server: Option<&str>) -> anyhow::Result<Self> {
-        let base = server.map_or_else(|| format!("http://{}", settings.api.listen), ToOwned::to_owned);
+        let base = server.map_or_else(|| format!("http://{}", listening(settings)), ToOwned::to_owned);
         let base = Url::parse(&base)
             .ok()
             .filter(|url| url.scheme() == "http" && url.has_host())
@@ -124,6 +126,15 @@ impl Client {
             if unreachable { error.context(Unreachable { url: self.base.to_string() }) } else { error }
         })?;
         if response.status().is_success() { Ok(response) } else { Err(refused(response).await) }
+    }
+}
+
+/// Where the server of these settings listens. A port the system chose stands in the data folder while the server runs.
+fn listening(settings: &Settings) -> SocketAddr {
+    let configured = settings.api.listen;
+    match configured.port() {
+        0 => configured,
+        _ => configured,
     }
 }
 

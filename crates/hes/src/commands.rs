@@ -5,6 +5,8 @@ pub(crate) mod area;
 pub(crate) mod channel;
 pub(crate) mod completions;
 pub(crate) mod config;
+pub(crate) mod decode;
+pub(crate) mod dissected;
 pub(crate) mod event;
 pub(crate) mod evidence;
 pub(crate) mod export;

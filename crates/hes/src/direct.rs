@@ -73,6 +73,15 @@ impl DirectTarget {
         let line = transport.open(&self.endpoint, self.line).await.context(say::line_not_opened())?;
         Ok(DirectLink::new(line, self.extra_delay))
     }
+    /// Speed and format of the line, as people write them.
+    pub(crate) fn line(&self) -> String {
+        let parity = match self.line.parity() {
+            Parity::None => 'N',
+            Parity::Even => 'E',
+            Parity::Odd => 'O',
+        };
+        format!("{} {}{parity}1", self.line.baud(), self.line.data_bits())
+    }
     /// The world of dialogues on this line.
     pub(crate) fn world(&self, zone: TimeZone) -> World {
         World { zone, wake_up: self.wake_up, outcomes: Vec::new() }
@@ -88,6 +97,10 @@ pub(crate) struct World {
 }
 
 impl World {
+    /// Exchanges told so far: each dialogue numbers its own from 0.
+    pub(crate) fn exchanges(&self) -> usize {
+        self.outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Exchange(_))).count()
+    }
     /// What dialogues have said so far, in order.
     pub(crate) fn into_outcomes(self) -> Vec<Outcome> {
         self.outcomes

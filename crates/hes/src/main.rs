@@ -25,7 +25,7 @@ fn main() -> ExitCode {
     text::choose(&args, locale().as_deref());
     let cli = Cli::parse_localised(args);
     let output = cli.common.output();
-    match cli.run() {
+    match arm_fail_point().and_then(|()| cli.run()) {
         Ok(exit) => exit.code().into(),
         Err(error) if exit::reader_went_away(&error) => ExitCode::SUCCESS,
         Err(error) => {
@@ -33,6 +33,22 @@ fn main() -> ExitCode {
             exit::code_of(&error).into()
         }
     }
+}
+
+/// Arms the fail point of `HES_FAIL_POINT`, as `name` or `name:nth`. A build without fail points refuses the variable:
+/// a test that relied on it would prove nothing.
+fn arm_fail_point() -> anyhow::Result<()> {
+    let Some(armed) = std::env::var("HES_FAIL_POINT").ok().filter(|armed| !armed.is_empty()) else { return Ok(()) };
+    let (name, nth) = armed.split_once(':').unwrap_or((&armed, "1"));
+    let nth: u64 =
+        nth.parse().map_err(|_| anyhow::anyhow!("HES_FAIL_POINT={armed}: accepted is NAME or NAME:COUNT"))?;
+    anyhow::ensure!(hes_failpoint::KNOWN.contains(&name), "HES_FAIL_POINT={armed}: no fail point has this name");
+    #[cfg(feature = "fail-points")]
+    hes_failpoint::arm(name, nth);
+    #[cfg(not(feature = "fail-points"))]
+    anyhow::bail!("HES_FAIL_POINT={name}:{nth}: this program was built without the feature fail-points");
+    #[cfg(feature = "fail-points")]
+    Ok(())
 }
 
 /// The locale for messages, as POSIX orders the variables.

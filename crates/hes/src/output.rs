@@ -13,17 +13,23 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Output {
     json: bool,
+    terminal: bool,
     colour: bool,
 }
 
 impl Output {
     /// JSON or tables; colours where they make sense.
     pub(crate) fn new(json: bool, no_color: bool) -> Self {
-        Self { json, colour: !json && !no_color && std::io::stdout().is_terminal() }
+        let terminal = std::io::stdout().is_terminal();
+        Self { json, terminal, colour: !json && !no_color && terminal }
     }
     /// Whether JSON was asked for.
     pub(crate) fn is_json(self) -> bool {
         self.json
+    }
+    /// Whether a person looks at a terminal, where lines can be drawn over.
+    pub(crate) fn is_terminal(self) -> bool {
+        self.terminal
     }
     /// One JSON document on a line of its own.
     pub(crate) fn document<T: Serialize + ?Sized>(self, value: &T) -> anyhow::Result<()> {
@@ -38,8 +44,11 @@ impl Output {
     }
     /// A table for people.
     pub(crate) fn table(self, table: &Table) -> anyhow::Result<()> {
-        let mut out = std::io::stdout().lock();
-        table.render(self.colour, &mut out)?;
+        self.write_table(&mut std::io::stdout().lock(), table)
+    }
+    /// A table for people, to a writer over standard output.
+    pub(crate) fn write_table(self, out: &mut dyn Write, table: &Table) -> anyhow::Result<()> {
+        table.render(self.colour, out)?;
         Ok(())
     }
     /// A line for people.
@@ -49,8 +58,17 @@ impl Output {
     }
     /// A line for people, coloured by what it means.
     pub(crate) fn toned(self, tone: Tone, text: impl std::fmt::Display) -> anyhow::Result<()> {
+        self.write_toned(&mut std::io::stdout().lock(), tone, text)
+    }
+    /// A line for people, coloured by what it means, to a writer over standard output.
+    pub(crate) fn write_toned(
+        self,
+        out: &mut dyn Write,
+        tone: Tone,
+        text: impl std::fmt::Display,
+    ) -> anyhow::Result<()> {
         let style = if self.colour { tone.style() } else { Style::new() };
-        writeln!(std::io::stdout().lock(), "{style}{text}{style:#}")?;
+        writeln!(out, "{style}{text}{style:#}")?;
         Ok(())
     }
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use hes_api::ApiConfig;
+use hes_store::StoreConfig;
 use hes_transport::TransportConfig;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +27,12 @@ pub(crate) struct Settings {
     pub(crate) zone: Zone,
     /// Folder of the database, the token and the master key.
     pub(crate) data_dir: DataDir,
+    /// File of the master key; empty: `master-key` in the data folder.
+    pub(crate) master_key_file: PathBuf,
+    /// Limits of the plausibility rules; empty: those that ship with the program.
+    pub(crate) validation_file: PathBuf,
+    /// What is kept, and for how long.
+    pub(crate) store: StoreConfig,
     /// How links are opened, kept and given up.
     pub(crate) transport: TransportConfig,
     /// The local HTTP API.
@@ -58,9 +65,18 @@ impl Settings {
     }
 
     /// Checks what the types alone do not.
-    fn validate(&self) -> anyhow::Result<()> {
+    pub(crate) fn validate(&self) -> anyhow::Result<()> {
         self.api.validate()?;
         Ok(())
+    }
+
+    /// The file that holds the master key.
+    pub(crate) fn master_key_file(&self) -> PathBuf {
+        if self.master_key_file.as_os_str().is_empty() {
+            self.data_dir.0.join("master-key")
+        } else {
+            self.master_key_file.clone()
+        }
     }
 
     /// The file that holds the API's access token.

@@ -3,9 +3,12 @@
 //! Levels follow the house rule: `error` someone should act, `warn` degraded but going on, `info` a line a job. What
 //! passes on the lines is not governed by these levels but by the decode level of each channel.
 
+use std::path::Path;
+
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
 /// `[log]` of the configuration file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,8 +61,21 @@ impl From<LogFilter> for String {
     }
 }
 
-/// Starts logging for the rest of the process. `HES_LOG` in the environment wins over the settings' filter.
+/// Starts logging to standard error for the rest of the process.
 pub(crate) fn start(settings: &LogSettings) -> anyhow::Result<()> {
+    let coloured = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    start_to(settings, BoxMakeWriter::new(std::io::stderr), coloured)
+}
+
+/// Starts logging to a file for the rest of the process, for a command that draws on the terminal.
+pub(crate) fn start_in_file(settings: &LogSettings, file: &Path) -> anyhow::Result<()> {
+    let opened = std::fs::OpenOptions::new().create(true).append(true).open(file);
+    let opened = opened.with_context(|| format!("opening the log {}", file.display()))?;
+    start_to(settings, BoxMakeWriter::new(opened), false)
+}
+
+/// `HES_LOG` in the environment wins over the settings' filter.
+fn start_to(settings: &LogSettings, writer: BoxMakeWriter, coloured: bool) -> anyhow::Result<()> {
     let filter = match std::env::var("HES_LOG") {
         Ok(text) if !text.is_empty() => {
             LogFilter::try_from(text).map_err(anyhow::Error::msg).context("reading HES_LOG")?
@@ -67,10 +83,7 @@ pub(crate) fn start(settings: &LogSettings) -> anyhow::Result<()> {
         _ => settings.filter.clone(),
     };
     let filter = EnvFilter::try_new(&filter.0).context("reading the log filter")?;
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(coloured);
     let started = match settings.format {
         LogFormat::Pretty => lines.try_init(),
         LogFormat::Json => lines.json().flatten_event(true).try_init(),

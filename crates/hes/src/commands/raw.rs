@@ -5,11 +5,13 @@
 
 use anyhow::Context;
 use clap::Args;
+use hes_dissect::Options;
 use hes_driver::dlt645::direct::send_read;
 use hes_driver::dlt645::{dialect_of, guard};
 use hes_model::{ExchangeProof, Protocol};
 
 use crate::cli::{Common, on_one_thread};
+use crate::commands::dissected;
 use crate::direct::DirectTarget;
 use crate::exit::{Exit, UsageError};
 use crate::hex::{self, Joined, Spaced};
@@ -77,6 +79,7 @@ pub(crate) fn show_exchange(out: Output, exchange: &ExchangeProof) -> anyhow::Re
     ] {
         out.toned(Tone::Faint, format_args!("{heading} {at}"))?;
         out.line(format_args!("{}", Spaced(bytes)))?;
+        dissected::write_all(&mut std::io::stdout().lock(), out, bytes, &Options::PERSON)?;
     }
     Ok(())
 }

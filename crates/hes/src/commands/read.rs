@@ -1,6 +1,7 @@
 //! `hes read`: one meter, now. Through the server's queue, or directly over a line of this machine.
 
 mod answer;
+mod direct;
 mod server;
 mod what;
 
@@ -13,6 +14,7 @@ use crate::cli::Common;
 use crate::exit::{Exit, UsageError};
 use crate::text::{help, say};
 
+use self::direct::DirectArgs;
 use self::what::WhatArgs;
 
 #[derive(Debug, Args)]
@@ -21,12 +23,17 @@ pub(crate) struct Read {
     names: Vec<String>,
     #[command(flatten)]
     what: WhatArgs,
+    #[command(flatten)]
+    direct: DirectArgs,
     #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=3600), help = help::read_wait())]
     wait: u64,
 }
 
 impl Read {
     pub(crate) fn run(self, common: &Common) -> anyhow::Result<Exit> {
+        if self.direct.is_given() {
+            return self.direct.read(common, &self.names, &self.what);
+        }
         let Some((meter, registers)) = self.names.split_first() else {
             return Err(UsageError(say::read_of_what()).into());
         };

@@ -43,6 +43,7 @@ messages! {
     open() { en: "open", zh: "待采" }
     peer() { en: "peer", zh: "对端" }
     plan() { en: "plan", zh: "任务" }
+    plain() { en: "less 33H", zh: "减33H" }
     priority() { en: "priority", zh: "优先级" }
     protocol() { en: "protocol", zh: "规约" }
     quality() { en: "quality", zh: "质量" }

@@ -65,6 +65,48 @@ Environment:
         zh: "显示生效的设置(配置文件覆盖默认值)"
     }
 
+    // The server itself
+    serve() { en: "Run the head-end until it is told to stop", zh: "运行采集主站,直到收到停止信号" }
+    serve_long() {
+        en: "Run the head-end until it is told to stop (SIGTERM, Ctrl-C): the exchange on the wire is finished, what is pending
+is committed. A second signal ends it at once; nothing committed is lost.
+
+At the first start the data folder, the access token and the master key are made. The master key encrypts meter passwords:
+keep a copy of it apart from the backups, or give your own in HES_MASTER_KEY.
+
+When it is up, one JSON line with its addresses goes to standard output (a sentence, on a terminal); the log goes to standard
+error.",
+        zh: "运行采集主站,直到收到停止信号(SIGTERM、Ctrl-C):先完成线路上的当前交互,再提交全部待写数据。
+第二个信号立即结束进程,已提交的数据不会丢失。
+
+首次启动时生成数据目录、访问令牌与主密钥。主密钥用于加密电表密码:请与备份分开保存副本,或用 HES_MASTER_KEY 提供。
+
+启动完成后向标准输出写一行含地址的 JSON(终端上为一句话);日志写到标准错误。"
+    }
+    serve_data_dir() { en: "Data folder, instead of the configuration's", zh: "数据目录,代替配置中的值" }
+    serve_listen() { en: "Loopback address of the HTTP API, instead of the configuration's", zh: "HTTP 接口的本机地址,代替配置中的值" }
+
+    demo() { en: "Simulated fleet and head-end, to look at within a minute", zh: "模拟电表与主站演示,一分钟内可见效果" }
+    demo_long() {
+        en: "Start a simulated fleet (400 meters in 8 areas on serial buses, serial servers and dialled-in modules, with some
+faults) and a head-end that reads it; show a live summary. Ctrl-C stops both; a second start continues where it was.
+The settings are in DIR/hes.toml, the logs in DIR/hes.log and DIR/hes-sim.log.
+
+Exit code 4 when --until-complete was asked for and the time of --for was up before.",
+        zh: "启动模拟电表(8 个台区 400 块表,含串口总线、串口服务器、拨入模块及若干故障)和抄读它们的主站,显示实时汇总。
+Ctrl-C 停止;再次启动时接着进行。设置在 DIR/hes.toml,日志在 DIR/hes.log 与 DIR/hes-sim.log。
+
+要求 --until-complete 而 --for 的时间先到时,退出码为 4。"
+    }
+    demo_dir() { en: "Folder of the demo", zh: "演示目录" }
+    demo_fleet() { en: "Another fleet than the one that ships with the program", zh: "使用其他模拟电表配置" }
+    demo_once() {
+        en: "Plain lines instead of the live summary, and end when every daily value has been asked for",
+        zh: "以普通文本代替实时画面,日冻结全部召测后结束"
+    }
+    demo_until_complete() { en: "End when every daily value has been asked for", zh: "日冻结全部召测后结束" }
+    demo_for() { en: "End after so many seconds", zh: "若干秒后结束" }
+
     // The archive
     meter() { en: "The archive's meters", zh: "电表档案" }
     meter_no() { en: "Number of the meter in the archive", zh: "档案中的表号" }
@@ -256,6 +298,33 @@ passwords, relays, unknown codes, a second frame behind or inside the first.",
 其余一律在打开线路之前拒绝:写、校时、冻结、密码、拉合闸、未知控制码,以及帧后或帧内夹带的另一帧。"
     }
     raw_hex() { en: "The frame in hexadecimal digits", zh: "十六进制报文" }
+
+    decode() { en: "Explain frames field by field", zh: "逐字段解析报文" }
+    decode_long() {
+        en: "Explain frames field by field. With - (or without input), one frame a line is taken from standard input: hexadecimal
+digits, or a JSON object with `hex`, so that a file of vectors can be piped in as it is. With --json one object a line
+comes out, in the same order; a bad line gives {{\"ok\":false,\"error\":…,\"detail\":…}} and never stops the stream.
+
+  hes decode dlt645 68610100000000681104333434351716
+  hes decode dlt645 --json - < vectors/dlt645.jsonl
+
+Exit code 0; 1 when a single frame is given and is none.",
+        zh: "逐字段解析报文。使用 -(或不给输入)时从标准输入逐行读取:十六进制,或含 `hex` 的 JSON 对象,
+向量文件可直接输入。--json 时每行输出一个对象,次序不变;错误的行输出
+{{\"ok\":false,\"error\":…,\"detail\":…}},不中断。
+
+  hes decode dlt645 68610100000000681104333434351716
+  hes decode dlt645 --json - < vectors/dlt645.jsonl
+
+退出码 0;单帧无法解析时为 1。"
+    }
+    decode_protocol() { en: "Protocol of the frames", zh: "报文规约" }
+    decode_input() { en: "One frame in hexadecimal digits, or - for lines on standard input", zh: "一帧十六进制报文,- 表示标准输入逐行" }
+    decode_dialect() {
+        en: "Edition of the standard [default: 2007, 1997 where the control code is one of it only]",
+        zh: "标准版本 [默认 2007,控制码仅属 1997 时按 1997]"
+    }
+    decode_brief() { en: "The meaning without the fields; faster on big streams", zh: "只要含义不要字段,大量报文时更快" }
 
     // Results
     reports() { en: "How collection went on a day, and what is missing", zh: "某日采集情况与缺失" }

@@ -35,6 +35,61 @@ messages! {
         zh: "没有要检查的文件:请给出文件名(`hes config check hes.toml`)或使用 --config"
     }
 
+    serving(api) {
+        en: "hes is up at http://{api}; `hes status` shows what it does, Ctrl-C stops it",
+        zh: "hes 已启动,地址 http://{api};用 `hes status` 查看状态,Ctrl-C 停止"
+    }
+    master_key_not_text() {
+        en: "HES_MASTER_KEY is not text; it must be 64 hexadecimal digits",
+        zh: "HES_MASTER_KEY 不是文本;应为 64 位十六进制"
+    }
+    master_key_open(file) {
+        en: "the master key {file} can be read by others; run: chmod 600 {file}",
+        zh: "主密钥 {file} 可被他人读取;请执行:chmod 600 {file}"
+    }
+    master_key_lost(file, database) {
+        en: "the master key {file} is missing, and the database {database} was made with one: bring the file back, or give the key in HES_MASTER_KEY",
+        zh: "主密钥 {file} 缺失,而数据库 {database} 使用过密钥:请恢复该文件,或用 HES_MASTER_KEY 提供"
+    }
+
+    // The demo
+    demo_starting(folder) { en: "demo in {folder}", zh: "演示目录 {folder}" }
+    demo_server_up(api) { en: "head-end: http://{api}", zh: "主站:http://{api}" }
+    demo_fleet_up(meters, channels) {
+        en: "fleet: {meters} simulated meters on {channels} lines",
+        zh: "模拟电表:{channels} 条线路,{meters} 块表"
+    }
+    demo_no_fleet(program) {
+        en: "{program} is missing: the fleet's program stands beside hes; build both with `cargo build -p hes -p hes-sim`, or run `cargo xtask demo`",
+        zh: "缺少 {program}:模拟程序应与 hes 在同一目录;请用 `cargo build -p hes -p hes-sim` 构建,或运行 `cargo xtask demo`"
+    }
+    demo_fleet_failed(log) { en: "the simulated fleet did not start; see {log}", zh: "模拟电表未能启动,见 {log}" }
+    demo_server_ended(log) { en: "the head-end ended; see {log}", zh: "主站已退出,见 {log}" }
+    demo_imported(areas, channels, meters) {
+        en: "archive: {areas} areas, {channels} channels, {meters} meters",
+        zh: "档案:{areas} 个台区,{channels} 个通道,{meters} 块表"
+    }
+    demo_row_refused(file, line, reason) {
+        en: "{file}, line {line}: {reason}",
+        zh: "{file} 第 {line} 行:{reason}"
+    }
+    demo_plans(plans) { en: "plans: {plans}", zh: "采集任务:{plans}" }
+    demo_try() { en: "Try in another terminal:", zh: "可在另一终端尝试:" }
+    demo_head(now, day) { en: "{now}   collection of {day}", zh: "{now}   {day} 采集情况" }
+    demo_rates(total, rate, up, channels, silent) {
+        en: "{total} readings since start, {rate}/s   lines up: {up} of {channels}   silent meters: {silent}",
+        zh: "启动以来读数 {total},{rate} 个/秒   在线线路 {up}/{channels}   无应答电表 {silent}"
+    }
+    demo_gap(count, cause) { en: "missing {count}: {cause}", zh: "缺 {count}:{cause}" }
+    demo_down(channel, why) { en: "{channel} is down: {why}", zh: "{channel} 离线:{why}" }
+    demo_line(now, filled, expected, percent, rate) {
+        en: "{now}  {filled} of {expected} values of today ({percent} %), {rate} readings/s",
+        zh: "{now}  今日 {filled}/{expected} ({percent} %),{rate} 个读数/秒"
+    }
+    demo_stop_hint() { en: "Ctrl-C stops; a second start continues", zh: "Ctrl-C 停止;再次启动时接着进行" }
+    demo_stopping() { en: "stopping", zh: "正在停止" }
+    demo_stopped(folder) { en: "stopped; everything is kept in {folder}", zh: "已停止,数据保存在 {folder}" }
+
     // Words of everyday use
     nothing_there() { en: "nothing there", zh: "没有内容" }
     total() { en: "total", zh: "合计" }
@@ -160,6 +215,10 @@ messages! {
 
     asking() { en: "asking the meter", zh: "正在询问电表" }
     the_meter() { en: "meter", zh: "电表" }
+    nobody_there(line) {
+        en: "nobody answered at {line}; check the wiring and the speed (as ?baud=9600), and give --address where several meters share the line",
+        zh: "{line} 下无应答;请检查接线与波特率(如 ?baud=9600),线路上有多块表时请用 --address 指定"
+    }
     address_twice() {
         en: "the address is given twice: in front of the registers and as --address",
         zh: "地址给出了两次:数据项之前与 --address"
@@ -190,6 +249,13 @@ messages! {
         en: "not sent: hes raw sends one frame that only reads (see `hes raw --help`)",
         zh: "未发送:hes raw 只发送单帧只读报文(见 `hes raw --help`)"
     }
+
+    // Decoding
+    decode_what() {
+        en: "what is to be decoded? `hes decode dlt645 68…16`, or lines on standard input",
+        zh: "解析什么?`hes decode dlt645 68…16`,或从标准输入逐行给出"
+    }
+    loose_bytes(bytes) { en: "no frame: {bytes}", zh: "非完整帧:{bytes}" }
 
     // Evidence
     evidence_of_what() {

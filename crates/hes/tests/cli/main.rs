@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may unwrap: the panic is the failed test")]
 
 mod config;
+mod decode;
 mod help;
 mod program;
 mod raw;

@@ -1,14 +1,6 @@
-//! Takes a stream apart into lines and each line into the bytes to decode.
-//!
-//! A line is hexadecimal digits, or a JSON object with `hex` and what else the vector files have. Nothing in a line can
-//! stop the stream: what is wrong with it is a result like any other.
+//! Takes a stream apart into lines of bounded length. Nothing in a line can stop the stream.
 
-use std::borrow::Cow;
-use std::io::{self, BufRead, Read};
-
-use serde::Deserialize;
-
-use crate::hex::HexError;
+use std::io::{self, BufRead};
 
 /// Longest line taken. The longest frames known are 64 KiB, 128 Ki digits; a vector's other members come on top.
 pub(super) const LINE_MAX_BYTES: usize = 1 << 20;
@@ -28,7 +20,7 @@ pub(super) enum Next {
 pub(super) fn next_line<R: BufRead>(input: &mut R, line: &mut Vec<u8>) -> io::Result<Next> {
     line.clear();
     let limit = u64::try_from(LINE_MAX_BYTES + 1).unwrap_or(u64::MAX);
-    if input.by_ref().take(limit).read_until(b'\n', line)? == 0 {
+    if io::Read::take(&mut *input, limit).read_until(b'\n', line)? == 0 {
         return Ok(Next::End);
     }
     if line.last() == Some(&b'\n') {
@@ -39,57 +31,6 @@ pub(super) fn next_line<R: BufRead>(input: &mut R, line: &mut Vec<u8>) -> io::Re
         return Ok(Next::TooLong);
     }
     Ok(Next::Line)
-}
-
-/// A line that gives no bytes to decode.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum LineError {
-    #[error("the line is empty")]
-    Empty,
-    #[error("the line is longer than {LINE_MAX_BYTES} bytes")]
-    TooLong,
-    #[error("not a JSON object with a text member \"hex\": {cause}")]
-    Json { cause: String },
-    #[error(transparent)]
-    Hex(#[from] HexError),
-}
-
-impl LineError {
-    /// The stable name of what is wrong.
-    pub(super) const fn kind(&self) -> &'static str {
-        match self {
-            LineError::Empty => "empty",
-            LineError::TooLong => "line_too_long",
-            LineError::Json { .. } => "json",
-            LineError::Hex(_) => "hex",
-        }
-    }
-}
-
-/// What a line asks for.
-#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
-pub(super) struct Asked<'a> {
-    /// The bytes, as digits.
-    #[serde(borrow)]
-    pub(super) hex: Cow<'a, str>,
-    /// The protocol with its dialect, where the line says so.
-    #[serde(default, borrow)]
-    pub(super) protocol: Option<Cow<'a, str>>,
-}
-
-/// Looks at a line: a JSON object, or digits.
-pub(super) fn parse(line: &[u8]) -> Result<Asked<'_>, LineError> {
-    match line.trim_ascii() {
-        [] => Err(LineError::Empty),
-        line @ [b'{', ..] => serde_json::from_slice(line).map_err(|cause| LineError::Json { cause: cause.to_string() }),
-        line => match std::str::from_utf8(line) {
-            Ok(text) => Ok(Asked { hex: Cow::Borrowed(text), protocol: None }),
-            Err(error) => {
-                let position = error.valid_up_to() + 1;
-                Err(HexError::Digit { found: char::REPLACEMENT_CHARACTER, position }.into())
-            }
-        },
-    }
 }
 
 #[cfg(test)]
@@ -117,14 +58,5 @@ mod tests {
     #[test]
     fn the_last_line_needs_no_end() {
         assert_eq!(all(b"68\n\n16"), [Ok("68".into()), Ok(String::new()), Ok("16".into())]);
-    }
-
-    #[test]
-    fn a_vector_is_taken_as_it_is() {
-        let asked = parse(br#" {"protocol":"dlt645-1997","hex":"68","expect":{"di":"9010"},"note":""} "#).unwrap();
-        assert_eq!(asked, Asked { hex: "68".into(), protocol: Some("dlt645-1997".into()) });
-        for bad in [&b"{"[..], b"{}", br#"{"hex":7}"#, br#"{"hex":"68"} x"#] {
-            assert_eq!(parse(bad).unwrap_err().kind(), "json");
-        }
     }
 }

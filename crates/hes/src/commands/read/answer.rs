@@ -9,9 +9,19 @@ use crate::exit::Exit;
 use crate::output::{Output, Table, Tone, left, right};
 use crate::text::{column, say};
 
+/// Which way a meter was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Through the server: values were judged, and stored with what proves them.
+    Server,
+    /// Directly: nobody judged the values, and nothing was stored.
+    Direct,
+}
+
 /// What came of asking one meter.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Answer<'a> {
+    pub(crate) way: Way,
     pub(crate) values: &'a [ReadValue],
     pub(crate) failures: &'a [ReadFailure],
     pub(crate) clock: Option<&'a ReadClock>,
@@ -34,7 +44,7 @@ impl Answer<'_> {
     /// Values as a table, then the clock, then what is missing and why.
     pub(crate) fn show(&self, out: Output, meter: &str) -> anyhow::Result<()> {
         if !self.values.is_empty() {
-            out.table(&table(self.values))?;
+            out.table(&self.table())?;
         }
         if let Some(clock) = self.clock {
             out.line(say::clock_of_meter(clock.meter_clock.0, seconds(clock.offset_ms)))?;
@@ -54,31 +64,42 @@ fn is_good(value: &ReadValue) -> bool {
     value.rules.is_empty() && matches!(value.no_value, None | Some(hes_model::NoValue::Absent))
 }
 
-fn table(values: &[ReadValue]) -> Table {
-    let mut table = Table::new([
-        left(column::register()),
-        left(column::slot()),
-        right(column::value()),
-        left(column::unit()),
-        left(column::quality()),
-        left(column::occurred()),
-        right(column::exchange()),
-    ]);
-    for value in values {
-        let (number, unit) = match (&value.quantity, &value.no_value) {
-            (Some(quantity), _) => (quantity.decimal().to_string(), quantity.unit.symbol().to_owned()),
-            (None, reason) => (say::no_value(reason.as_ref().map_or("-", no_value)), String::new()),
+impl Answer<'_> {
+    fn table(&self) -> Table {
+        let said = [
+            left(column::register()),
+            left(column::slot()),
+            right(column::value()),
+            left(column::unit()),
+            left(column::occurred()),
+        ];
+        let mut table = match self.way {
+            Way::Direct => Table::new(said),
+            Way::Server => {
+                let [register, slot, value, unit, occurred] = said;
+                Table::new([register, slot, value, unit, occurred, left(column::quality()), right(column::exchange())])
+            }
         };
-        let (tone, quality) = match (is_good(value), value.rules.is_empty()) {
-            (true, _) => (Tone::Good, say::quality_good()),
-            (false, true) => (Tone::Warn, "-".to_owned()),
-            (false, false) => (Tone::Warn, say::quality_suspect(value.rules.join(","))),
-        };
-        let slot = value.slot.map_or_else(say::now, |slot| slot.0.to_string());
-        let occurred = or_dash(value.occurred.map(|clock| clock.0));
-        table.row(tone, [value.alias.clone(), slot, number, unit, quality, occurred, or_dash(value.exchange)]);
+        for value in self.values {
+            let (number, unit) = match (&value.quantity, &value.no_value) {
+                (Some(quantity), _) => (quantity.decimal().to_string(), quantity.unit.symbol().to_owned()),
+                (None, reason) => (say::no_value(reason.as_ref().map_or("-", no_value)), String::new()),
+            };
+            let (tone, quality) = match (is_good(value), value.rules.is_empty()) {
+                (true, _) => (Tone::Good, say::quality_good()),
+                (false, true) => (Tone::Warn, "-".to_owned()),
+                (false, false) => (Tone::Warn, say::quality_suspect(value.rules.join(","))),
+            };
+            let slot = value.slot.map_or_else(say::now, |slot| slot.0.to_string());
+            let occurred = or_dash(value.occurred.map(|clock| clock.0));
+            let alias = value.alias.clone();
+            match self.way {
+                Way::Direct => table.row(tone, [alias, slot, number, unit, occurred]),
+                Way::Server => table.row(tone, [alias, slot, number, unit, occurred, quality, or_dash(value.exchange)]),
+            }
+        }
+        table
     }
-    table
 }
 
 /// Milliseconds as seconds with sign and three decimals, exact.

@@ -12,7 +12,7 @@ use crate::exit::Exit;
 use crate::output::Tone;
 use crate::text::say;
 
-use super::answer::Answer;
+use super::answer::{Answer, Way};
 
 /// One long poll; the server allows more, a proxy in between may not.
 const POLL: Duration = Duration::from_secs(20);
@@ -23,7 +23,8 @@ pub(super) fn read(common: &Common, meter: MeterNo, what: ReadWhat, wait: Durati
     let bar = common.progress().waiting(say::reading(&meter));
     let status = on_one_thread(ask(&client, &ReadRequest { meter, what }, wait))?;
     bar.finish_and_clear();
-    let answer = Answer { values: &status.values, failures: &status.failures, clock: status.clock.as_ref() };
+    let answer =
+        Answer { way: Way::Server, values: &status.values, failures: &status.failures, clock: status.clock.as_ref() };
     let out = common.output();
     if out.is_json() {
         out.document(&status)?;
