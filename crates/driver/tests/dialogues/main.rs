@@ -11,3 +11,4 @@ mod line;
 mod meter;
 mod monthly;
 mod questions;
+mod simulated;
