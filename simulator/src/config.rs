@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use crate::civil::Civil;
 use crate::fault::FaultConfig;
 use crate::load::LoadKind;
-use crate::meter::Dialect;
+use crate::meter::{Dialect, Measures};
 
 /// A whole fleet.
 #[derive(Debug, Clone, serde::Deserialize)]
@@ -200,6 +200,9 @@ pub struct MeterGroup {
     /// 1 or 3.
     #[serde(default = "one_phase")]
     pub phases: u8,
+    /// What they have registers for: `active` or `everything`.
+    #[serde(default = "everything")]
+    pub measures: Measures,
     /// Whether they hold credit.
     #[serde(default)]
     pub prepaid: bool,
@@ -216,6 +219,9 @@ fn household() -> LoadKind {
 }
 fn one_phase() -> u8 {
     1
+}
+fn everything() -> Measures {
+    Measures::Everything
 }
 fn two_hundred() -> u8 {
     200

@@ -280,6 +280,7 @@ impl Builder<'_> {
                         dialect: group.protocol,
                         phases: group.phases,
                         kind: group.load,
+                        measures: group.measures,
                         prepaid: group.prepaid,
                         max_data: group.max_data_bytes,
                         ..MeterSpec::household(address)

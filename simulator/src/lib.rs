@@ -6,6 +6,7 @@
 //! It uses the frame codec of `hes-dlt645` and nothing else of the head-end; what a meter answers is decided here.
 #![warn(missing_docs)]
 
+mod alarm;
 pub mod archive;
 mod bus;
 pub mod civil;

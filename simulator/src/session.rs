@@ -12,6 +12,7 @@ use hes_wire::{Framing, Scan, Why};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::Instant;
 
+use crate::alarm::Alarm;
 use crate::bus::{Bus, WireEntry};
 use crate::config::Timing;
 use crate::fault::Burst;
@@ -49,13 +50,15 @@ struct Transmission {
 /// Dropping it closes the port; an answer may be cut short, as on a line that is pulled.
 pub(crate) async fn serve<P: Port>(bus: &Bus, mut port: P) -> std::io::Result<()> {
     let mut session = Session::new(bus);
+    let alarm = Alarm::new()?;
     let mut chunk = [0; 512];
     loop {
         let due = session.next_due();
         tokio::select! {
             biased;
             // Cancel safe: nothing was taken out yet when another branch wins.
-            () = sleep_until(due) => {
+            rung = ring(&alarm, due) => {
+                rung?;
                 for bytes in session.take_due(Instant::now()) {
                     port.write_all(&bytes).await?;
                 }
@@ -73,9 +76,9 @@ pub(crate) async fn serve<P: Port>(bus: &Bus, mut port: P) -> std::io::Result<()
     }
 }
 
-async fn sleep_until(due: Option<Instant>) {
+async fn ring(alarm: &Alarm, due: Option<Instant>) -> std::io::Result<()> {
     match due {
-        Some(due) => tokio::time::sleep_until(due).await,
+        Some(due) => alarm.at(due).await,
         None => std::future::pending().await,
     }
 }

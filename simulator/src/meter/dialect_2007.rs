@@ -6,7 +6,7 @@ use super::event::Kind;
 use super::freeze::{FreezeOrder, SETTLEMENTS};
 use super::parameter::Written;
 use super::register::{Phase, Quantity, Rate};
-use super::{Addressed, Answer, Follow, Meter, Question, refusal, timepiece};
+use super::{Addressed, Answer, Follow, Measures, Meter, Question, refusal, timepiece};
 use crate::civil::Civil;
 use crate::load::TARIFFS;
 
@@ -117,7 +117,7 @@ impl Meter {
             return self.credit_item(di1, di0, truth);
         }
         if let Some((phase, quantity)) = of_phase(di2) {
-            if (di1, di0) != (0, 0) {
+            if (di1, di0) != (0, 0) || !self.measures(quantity) {
                 return None;
             }
             let value = self.phase_energy(quantity, phase, truth)?;
@@ -126,7 +126,7 @@ impl Meter {
                 if quantity.is_signed() { data.signed(value, 4) } else { data.bcd(value.unsigned_abs(), 4) }.done(),
             );
         }
-        let quantity = Quantity::from_di2(di2)?;
+        let quantity = Quantity::from_di2(di2).filter(|quantity| self.measures(*quantity))?;
         let at = |settlement: u8| match settlement {
             0 => truth,
             n => self.clock.truth(self.settlement(n, self.clock.shows(truth))),
@@ -146,23 +146,21 @@ impl Meter {
     }
 
     fn demand_item(&self, [_, di2, di1, di0]: [u8; 4], truth: Civil) -> Option<Vec<u8>> {
-        let quantity = Quantity::from_di2(di2)?;
+        let quantity = Quantity::from_di2(di2).filter(|_| self.measures == Measures::Everything)?;
         let shown = self.clock.shows(truth);
-        let value = |data: Data, rate: Rate, n: u8| match n {
-            0 => self.demand_value(data, quantity, rate, shown),
+        let at = |settlement: u8| match settlement {
+            0 => shown,
             // What ran up to a settlement stands a moment before it.
-            n => self.demand_value(data, quantity, rate, self.settlement(n, shown).plus(-1)),
+            n => self.settlement(n, shown).plus(-1),
         };
         Some(
             match (di1, di0) {
-                (0xFF, 0..=SETTLEMENTS) => {
-                    super::freeze::rates().fold(Data::new(), |data, rate| value(data, rate, di0))
-                }
+                (0xFF, 0..=SETTLEMENTS) => self.demand_values(Data::new(), quantity, at(di0)),
                 (_, 0xFF) => {
                     let rate = rate(di1)?;
-                    (0..=SETTLEMENTS).fold(Data::new(), |data, n| value(data, rate, n))
+                    (0..=SETTLEMENTS).fold(Data::new(), |data, n| self.demand_value(data, quantity, rate, at(n)))
                 }
-                (_, 0..=SETTLEMENTS) => value(Data::new(), rate(di1)?, di0),
+                (_, 0..=SETTLEMENTS) => self.demand_value(Data::new(), quantity, rate(di1)?, at(di0)),
                 _ => return None,
             }
             .done(),

@@ -4,8 +4,8 @@
 //! clock showed the instant; so it equals the counter then, to the digit.
 
 use super::encode::{self, Data};
-use super::register::{Quantity, Rate};
-use super::{Counter, Meter};
+use super::register::{Demand, Quantity, Rate};
+use super::{Counter, Measures, Meter};
 use crate::civil::{Civil, DAY, HOUR, MINUTE};
 use crate::load::TARIFFS;
 
@@ -162,19 +162,20 @@ impl Meter {
         rates().fold(data, |data, rate| self.energy_value(data, quantity, rate, truth))
     }
 
-    /// The maximum demand as it stood at `shown`, and its time.
+    /// The maximum demand of one rate as it stood at `shown`, and its time.
     pub(super) fn demand_value(&self, data: Data, quantity: Quantity, rate: Rate, shown: Civil) -> Data {
-        let demand = self.demand(quantity, rate, self.demand_start(shown), shown);
-        let data =
-            if quantity.is_signed() { data.signed(demand.value, 3) } else { data.bcd(demand.value.unsigned_abs(), 3) };
-        match demand.at {
-            Some(at) => data.minute(at),
-            None => data.repeat(0, 5),
-        }
+        let [total, tariffs @ ..] = self.demands(quantity, self.demand_start(shown), shown);
+        let demand = match rate {
+            Rate::Total => total,
+            Rate::Tariff(tariff) => tariffs.get(tariff).copied().unwrap_or(total),
+        };
+        demand_bytes(data, quantity, demand)
     }
 
+    /// Of the total and each tariff.
     pub(super) fn demand_values(&self, data: Data, quantity: Quantity, shown: Civil) -> Data {
-        rates().fold(data, |data, rate| self.demand_value(data, quantity, rate, shown))
+        let demands = self.demands(quantity, self.demand_start(shown), shown);
+        demands.into_iter().fold(data, |data, demand| demand_bytes(data, quantity, demand))
     }
 
     /// Active and reactive power, total and phases: the "variables" of a freeze.
@@ -208,6 +209,10 @@ impl Meter {
 
     fn frozen_part(&self, di1: u8, latch: Latch) -> Option<Vec<u8>> {
         let data = Data::new();
+        let active_only = [0x00, 0x01, 0x02, 0x10];
+        if self.measures == Measures::Active && !active_only.contains(&di1) {
+            return None;
+        }
         let data = match di1 {
             0x00 => data.minute(latch.shown),
             0x01..=0x08 => self.energy_values(data, Quantity::from_di2(di1)?, latch.truth),
@@ -228,6 +233,15 @@ impl Meter {
             0x02 => Some(total(Counter::Reverse).done()),
             _ => None,
         }
+    }
+}
+
+fn demand_bytes(data: Data, quantity: Quantity, demand: Demand) -> Data {
+    let data =
+        if quantity.is_signed() { data.signed(demand.value, 3) } else { data.bcd(demand.value.unsigned_abs(), 3) };
+    match demand.at {
+        Some(at) => data.minute(at),
+        None => data.repeat(0, 5),
     }
 }
 

@@ -43,6 +43,17 @@ pub enum Dialect {
     Edition2007,
 }
 
+/// What a meter has registers for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Measures {
+    /// Active energy only, and no demands: the common single-phase meter. It refuses the rest, and leaves its place in
+    /// a block empty.
+    Active,
+    /// Everything the standard lists.
+    Everything,
+}
+
 /// What a meter is made of.
 #[derive(Debug, Clone)]
 pub struct MeterSpec {
@@ -54,6 +65,8 @@ pub struct MeterSpec {
     pub phases: u8,
     /// Who is behind it.
     pub kind: LoadKind,
+    /// What it has registers for.
+    pub measures: Measures,
     /// Whether it holds a credit in money.
     pub prepaid: bool,
     /// When it was installed; drawn from the seed when absent.
@@ -79,6 +92,7 @@ pub struct Meter {
     dialect: Dialect,
     phases: u8,
     kind: LoadKind,
+    measures: Measures,
     prepaid: bool,
     max_data: u8,
     follow: Option<Box<Follow>>,
@@ -194,6 +208,7 @@ impl Meter {
             dialect: spec.dialect,
             phases: spec.phases,
             kind: spec.kind,
+            measures: spec.measures,
             prepaid: spec.prepaid,
             max_data: spec.max_data.max(MIN_DATA),
             follow: None,

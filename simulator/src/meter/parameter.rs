@@ -3,7 +3,7 @@
 use super::encode::{self, Data};
 use super::event::Kind;
 use super::relay::Command;
-use super::{Dialect, Meter, MeterSpec};
+use super::{Dialect, Measures, Meter, MeterSpec};
 use crate::civil::{Civil, DAY};
 use crate::load::{LoadKind, TARIFFS, periods, tariff_at};
 
@@ -153,7 +153,7 @@ impl Meter {
             2 if self.phases == 3 => reverse | reverse << 1 | reverse << 2,
             2 => reverse,
             3 => self.relay_word(truth),
-            // One bit for each tariff's parity would be invention; words 4 to 7 report faults, and there are none.
+            // Words 4 to 7 report faults of the network, and there are none.
             _ => 0,
         };
         data.raw(&bits.to_le_bytes())
@@ -189,6 +189,7 @@ impl MeterSpec {
             dialect: Dialect::Edition2007,
             phases: 1,
             kind: LoadKind::Household,
+            measures: Measures::Everything,
             prepaid: false,
             born: None,
             start_digits: 0,

@@ -5,7 +5,7 @@
 
 use super::encode::{self, Data};
 use super::register::{Quantity, Rate};
-use super::{Counter, Meter};
+use super::{Counter, Measures, Meter};
 use crate::civil::{Civil, DAY, QUARTER};
 
 const START: [u8; 2] = [0xA0, 0xA0];
@@ -57,7 +57,9 @@ impl Meter {
     }
 
     fn profile_class(&self, class: u8, data: Data, truth: Civil) -> Data {
-        let total = |data: Data, quantity| self.energy_value(data, quantity, Rate::Total, truth);
+        let total = |data: Data, quantity| {
+            if self.measures(quantity) { self.energy_value(data, quantity, Rate::Total, truth) } else { data.absent(4) }
+        };
         // The quarter that ended with this record.
         let during = truth.plus(-QUARTER / 2);
         match class {
@@ -82,6 +84,8 @@ impl Meter {
             ]
             .into_iter()
             .fold(data, total),
+            // Left out as a whole.
+            5 if self.measures == Measures::Active => data,
             5 => [Counter::Quadrant1, Counter::Quadrant2, Counter::Quadrant3, Counter::Quadrant4]
                 .into_iter()
                 .map(Quantity::Counted)

@@ -3,7 +3,7 @@
 //! Two flows are simulated, what the customer draws and what he delivers; every other quantity is a fixed share of one
 //! of them, or a combination as the meter's combination words say.
 
-use super::Meter;
+use super::{Measures, Meter};
 use crate::civil::{Civil, QUARTER};
 use crate::load::{Load, TARIFFS, tariff_at};
 use crate::seed::{about, draw};
@@ -148,6 +148,13 @@ pub(crate) struct CombinationWords {
 }
 
 impl Meter {
+    /// Whether the meter has a register for this.
+    pub(crate) fn measures(&self, quantity: Quantity) -> bool {
+        use Quantity::{CombinedActive, Counted};
+        let active = matches!(quantity, CombinedActive | Counted(Counter::Forward | Counter::Reverse));
+        active || self.measures == Measures::Everything
+    }
+
     /// An energy register at true time `truth`, in units of 0.01 kWh (kvarh, kVAh).
     pub(crate) fn energy(&self, quantity: Quantity, rate: Rate, truth: Civil) -> i64 {
         let sum: i64 = quantity
@@ -182,35 +189,31 @@ impl Meter {
         }
     }
 
-    /// The largest mean power over a demand period between two instants of the meter's clock.
-    pub(crate) fn demand(&self, quantity: Quantity, rate: Rate, from: Civil, to: Civil) -> Demand {
+    /// The largest mean power over a demand period between two instants of the meter's clock: total, then each tariff.
+    pub(crate) fn demands(&self, quantity: Quantity, from: Civil, to: Civil) -> [Demand; 1 + TARIFFS] {
         let parts = quantity.parts(self.combination_words());
+        let mut best = [Demand { value: 0, at: None }; 1 + TARIFFS];
         let first = from.floor(QUARTER);
-        let mut best = Demand { value: 0, at: None };
         let mut start = if first < from { first.plus(QUARTER) } else { first };
-        let mut before = self.flows(self.clock.truth(start));
+        let mut begun = self.clock.truth(start);
         while start.plus(QUARTER) <= to {
             let end = start.plus(QUARTER);
-            let after = self.flows(self.clock.truth(end));
-            let wanted = match rate {
-                Rate::Total => true,
-                Rate::Tariff(tariff) => tariff_at(start) == tariff,
-            };
-            if wanted {
-                let sum: i64 = parts
-                    .iter()
-                    .map(|(counter, sign)| {
-                        let (direction, share) = counter.share();
-                        sign * (after.of(direction) - before.of(direction)) * share / 1000
-                    })
-                    .sum();
-                // Four quarters make an hour; 100 mW are the last digit.
-                let value = sum * 4 / 100;
-                if value.abs() > best.value.abs() {
-                    best = Demand { value, at: Some(end) };
+            let ended = self.clock.truth(end);
+            let sum: i64 = parts
+                .iter()
+                .map(|(counter, sign)| {
+                    let (direction, share) = counter.share();
+                    sign * self.flow_between(direction, begun, ended) * share / 1000
+                })
+                .sum();
+            // Four quarters make an hour; 100 mW are the last digit.
+            let value = sum * 4 / 100;
+            for rate in [0, 1 + tariff_at(start)] {
+                if value.abs() > best[rate].value.abs() {
+                    best[rate] = Demand { value, at: Some(end) };
                 }
             }
-            (start, before) = (end, after);
+            (start, begun) = (end, ended);
         }
         best
     }
@@ -263,30 +266,18 @@ impl Meter {
         between(self.born, truth) - cut
     }
 
-    fn flows(&self, truth: Civil) -> Flows {
-        let of = |direction| (0..TARIFFS).map(|t| self.flow(direction, t, truth)).sum();
-        Flows { import: of(Direction::Import), export: of(Direction::Export) }
+    /// Energy of all tariffs between two instants at most a quarter of an hour apart.
+    fn flow_between(&self, direction: Direction, from: Civil, to: Civil) -> i64 {
+        let of = |tariff: usize| self.flow(direction, tariff, to) - self.flow(direction, tariff, from);
+        // Only the tariff in force counts, unless it changes on the way.
+        let running = tariff_at(from);
+        if tariff_at(to.plus(-1)) == running { of(running) } else { (0..TARIFFS).map(of).sum() }
     }
 
     fn load(&self, direction: Direction) -> Option<Load> {
         match direction {
             Direction::Import => Some(Load::import(self.kind, self.seed)),
             Direction::Export => Load::export(self.kind, self.seed),
-        }
-    }
-}
-
-#[derive(Clone, Copy)]
-struct Flows {
-    import: i64,
-    export: i64,
-}
-
-impl Flows {
-    fn of(self, direction: Direction) -> i64 {
-        match direction {
-            Direction::Import => self.import,
-            Direction::Export => self.export,
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::master::{SEED, VALID, ask, at, fetch, household, item, number, numbers};
 use hes_sim::LoadKind;
 use hes_sim::civil::Civil;
-use hes_sim::meter::{Addressed, Answer, Counter, Dialect, Meter, MeterSpec, Question};
+use hes_sim::meter::{Addressed, Answer, Counter, Dialect, Measures, Meter, MeterSpec, Question};
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
 const QUARTER: i64 = 15 * 60 * 1000;
@@ -335,4 +335,19 @@ fn the_old_edition_answers_its_own_items() {
     let unknown = read(0x9900);
     assert_eq!((unknown.control, unknown.data), (0xC1, vec![0x02]));
     assert_eq!(ask(&mut meter, 0x11, &item(0x0001_0000), now), None, "it does not hear 2007");
+}
+
+#[test]
+fn a_meter_of_active_energy_only_refuses_the_rest_and_leaves_its_place_in_a_block_empty() {
+    let now = at("2026-11-20T10:00:00");
+    let spec = MeterSpec { measures: Measures::Active, ..MeterSpec::household(4) };
+    let meter = Meter::new(&spec, SEED, now);
+    for di in [0x0003_0000, 0x0005_FF00, 0x0101_0000, 0x0506_0501, 0x0506_0901] {
+        assert_eq!(meter.item(di, now), None, "{di:08X}");
+    }
+    let block = meter.item(0x0506_FF01, now).unwrap();
+    assert_eq!(block.len(), 6 + 2 * 21 + 8 + 25);
+    assert_eq!(block[48..56], [0xAA; 8]);
+    let record = meter.item(0x0600_0002, now).unwrap();
+    assert!(record.windows(10).any(|w| w == [&[0xFF; 8][..], &[0xAA, 0xAA]].concat()), "no reactive, no quadrants");
 }

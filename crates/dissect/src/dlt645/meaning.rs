@@ -280,28 +280,45 @@ fn to_item(reading: &Reading<'_>, naming: Naming) -> Item {
     }
 }
 
-/// The labels of a value, with its tariff or phase.
+/// The labels of a value, with its tariff or phase; its name where the table has no label.
 pub(super) fn reading_label(reading: &Reading<'_>) -> Label {
-    let with = |label: &str, suffix: &str, gap: &str| match suffix {
-        "" => label.to_owned(),
-        suffix => format!("{label}{gap}{suffix}"),
+    let spelled = || reading.name.to_string().replace('_', " ");
+    let with = |label: &str, suffix: &str, gap: &str| match (label, suffix) {
+        ("", _) => spelled(),
+        (label, "") => label.to_owned(),
+        (label, suffix) => format!("{label}{gap}{suffix}"),
     };
     let (name, field) = (reading.name, reading.field);
     Label::new(with(field.en(), name.suffix_en, ", "), with(field.zh(), name.suffix_zh, " "))
 }
 
-/// What an item is called. Without data to read, the table still says what would stand there.
+/// What an item is called. Without data to read, the table still says what would stand there; of a block, what its first
+/// member would be.
 fn item_label(item: DataId) -> Label {
     let table = items(item.dialect());
-    let block = || Label::new("Block of data", "数据块");
     if !table.knows(item) {
         return Label::new("Unknown item", "未知数据项");
     }
-    let Some(first) = table.read(item, Data::default()).next() else { return block() };
-    if is_open(item) {
-        return Label::new(format!("{} (block)", first.field.en()), format!("{}(数据块)", first.field.zh()));
+    if !is_open(item) {
+        let first = table.read(item, Data::default()).next();
+        return first.map_or_else(|| Label::new("Block of data", "数据块"), |reading| reading_label(&reading));
     }
-    reading_label(&first)
+    let member = members(item).into_iter().find_map(|member| table.read(member, Data::default()).next());
+    match member.filter(|member| !member.field.en().is_empty()) {
+        Some(member) => Label::new(format!("{} (block)", member.field.en()), format!("{}(数据块)", member.field.zh())),
+        None => Label::new("Block of data", "数据块"),
+    }
+}
+
+/// The first members of a block: what stands in its open places counts from 0, or from 1.
+fn members(item: DataId) -> [DataId; 2] {
+    let closed = |first: u8| match item {
+        DataId::V2007(di) => {
+            DataId::V2007(u32::from_be_bytes(di.to_be_bytes().map(|place| if place == 0xFF { first } else { place })))
+        }
+        DataId::V1997(di) => DataId::V1997(di & 0xFFF0 | u16::from(first)),
+    };
+    [closed(0), closed(1)]
 }
 
 /// Whether one place of the identification asks for everything.

@@ -14,7 +14,7 @@ use super::civil;
 use super::dialogue::{Answered, Dialogue, LONGEST_DATA, Reply};
 use super::freeze::{Latch, Ledger, Step};
 use super::registers::{self, Finding};
-use super::taking::{self, Latched};
+use super::taking::{self, Latched, State};
 use crate::{Env, Exchange, FreezeForm, Model};
 
 /// Indices asked for one day before it is given up for now: more than the search needs on any meter that holds still.
@@ -94,7 +94,8 @@ impl Freezes<'_> {
         Ok(())
     }
 
-    /// Everything of one freeze with its time, `0506FFnn`. A meter that refuses the block may still know its parts.
+    /// Everything of one freeze with its time, `0506FFnn`. A meter that refuses the block, or sends it in a form of its
+    /// own, may still know its parts.
     async fn block<L: Exchange, E: Env>(
         &mut self,
         dialogue: &mut Dialogue<'_, L, E>,
@@ -108,7 +109,10 @@ impl Freezes<'_> {
                     return Ok(self.without_time(index, &answered.data));
                 };
                 self.ledger.saw(index, Latch::At(freeze.at));
-                self.hand_out(dialogue, freeze, &answered);
+                match freeze.said.state {
+                    State::Whole => self.hand_out(dialogue, freeze, &answered),
+                    State::Damaged => self.form = FreezeForm::Items,
+                }
                 Ok(None)
             }
             Reply::Refused(refusal) if refusal.errors.not_authorised() => Ok(Some(refusal.failure)),
@@ -177,12 +181,12 @@ impl Freezes<'_> {
             return;
         }
         for &register in self.registers {
-            if freeze.values.iter().all(|taken| taken.register != register) {
-                let failure = Failure::new(FailureKind::NotSupported, "the meter's freezes go without this register");
-                dialogue.missing(register, slot(day), failure);
+            if freeze.said.lacks(register).is_some() {
+                let detail = "the meter's freezes go without this register";
+                dialogue.missing(register, slot(day), Failure::new(FailureKind::NotSupported, detail));
             }
         }
-        for taken in freeze.values {
+        for taken in freeze.said.values {
             dialogue.value(observation(taken, day, from.proof));
         }
     }

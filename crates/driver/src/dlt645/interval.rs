@@ -13,7 +13,7 @@ use jiff::{SignedDuration, ToSpan as _};
 
 use super::civil;
 use super::dialogue::{Dialogue, LONGEST_DATA, Reply};
-use super::taking::{self, Latched, Taken};
+use super::taking::{self, Lack, Latched, Taken};
 use crate::{Env, Exchange, Model};
 
 /// DI0 of a record class: the oldest record, records from a given time on, the newest record.
@@ -229,14 +229,20 @@ impl Records {
 
     fn record<L: Exchange, E: Env>(&self, dialogue: &mut Dialogue<'_, L, E>, record: Latched, proof: usize) {
         let slot = Some(MeterClock(record.at));
+        let series = Series::Interval(self.range.minutes);
+        let mut values = Vec::new();
         for &register in &self.registers {
-            if record.values.iter().all(|taken| taken.register != register) {
-                let failure = Failure::new(FailureKind::NotSupported, "the meter's records go without this register");
-                dialogue.missing(register, slot, failure);
+            match record.said.lacks(register) {
+                None => {}
+                Some(Lack::Unreadable(taken)) => values.push(taken),
+                Some(Lack::Absent) => {
+                    let detail = "the meter's records go without this register";
+                    dialogue.missing(register, slot, Failure::new(FailureKind::NotSupported, detail));
+                }
             }
         }
-        for Taken { register, value, occurred } in record.values {
-            let series = Series::Interval(self.range.minutes);
+        values.extend(record.said.values);
+        for Taken { register, value, occurred } in values {
             dialogue.value(Observation { register, series, slot, value, occurred, proof });
         }
     }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use hes_dlt645::DataId;
 use hes_dlt645::items::{History, Place, items};
-use hes_model::{Failure, FailureKind, NoValue, Obis, Observed};
+use hes_model::{Failure, FailureKind, Obis};
 
 use super::dialogue::{Dialogue, LONGEST_DATA, Refusal, Reply};
-use super::taking::{self, Taken};
+use super::taking::{self, Lack, Said, State, Taken};
 use crate::{Blocks, Env, Exchange};
 
 /// Most bytes of a value by its own identifier: a maximum demand and its time.
@@ -47,7 +47,8 @@ impl Question {
 /// Reads `registers` as of `history` and adds what came of each to `findings`, also when the dialogue ends early.
 ///
 /// A block brings more than was asked for; all of it comes out, because what belongs together must be judged together.
-/// A block that the meter refuses is asked for one by one, and no further block is tried in this dialogue.
+/// A block that the meter refuses, or sends in a form of its own, is asked for one by one, and no further block is tried
+/// in this dialogue.
 pub(super) async fn read<L: Exchange, E: Env>(
     dialogue: &mut Dialogue<'_, L, E>,
     registers: &[Obis],
@@ -62,7 +63,15 @@ pub(super) async fn read<L: Exchange, E: Env>(
         }
         let longest = if question.is_block() { LONGEST_DATA } else { LONGEST_VALUE };
         match dialogue.read(question.item, longest).await? {
-            Reply::Data(answered) => take(&question, &answered.data, answered.proof, findings),
+            Reply::Data(answered) => {
+                let said = taking::said(question.item, &answered.data);
+                if said.state == State::Damaged && question.can_be_split() {
+                    dialogue.blocks = Blocks::OneByOne;
+                    questions.push(question);
+                } else {
+                    take(&question, said, answered.proof, findings);
+                }
+            }
             Reply::Refused(refusal) if question.can_be_split() && !refusal.errors.not_authorised() => {
                 dialogue.blocks = Blocks::OneByOne;
                 questions.push(question);
@@ -100,23 +109,17 @@ fn questions<L: Exchange, E: Env>(
     questions
 }
 
-fn take(question: &Question, data: &[u8], proof: usize, findings: &mut Vec<Finding>) {
-    let values = taking::values(question.item, data);
-    // Data of a wrong length says nothing of any register, so it says of none that it is not there.
-    let unreadable = values.iter().any(|taken| taken.value == Observed::None(NoValue::Malformed)) || values.is_empty();
+fn take(question: &Question, said: Said, proof: usize, findings: &mut Vec<Finding>) {
     for &(register, _) in &question.wanted {
-        if values.iter().any(|taken| taken.register == register) {
-            continue;
-        }
-        findings.push(if unreadable {
-            let value = Observed::None(NoValue::Malformed);
-            Finding::Value(Taken { register, value, occurred: None }, proof)
-        } else {
-            let detail = format!("the meter's answer to {} goes without it", question.item);
-            Finding::Missing(register, Failure::new(FailureKind::NotSupported, detail))
-        });
+        findings.extend(said.lacks(register).map(|lack| match lack {
+            Lack::Unreadable(taken) => Finding::Value(taken, proof),
+            Lack::Absent => {
+                let detail = format!("the meter's answer to {} goes without it", question.item);
+                Finding::Missing(register, Failure::new(FailureKind::NotSupported, detail))
+            }
+        }));
     }
-    findings.extend(values.into_iter().map(|taken| Finding::Value(taken, proof)));
+    findings.extend(said.values.into_iter().map(|taken| Finding::Value(taken, proof)));
 }
 
 /// What "no such data" means: a register of now, or of a freeze that is there, is not in this meter; a settlement may

@@ -34,21 +34,75 @@ impl Taken {
     }
 }
 
-/// Values of registers, in the order they stand.
-pub(super) fn values(item: DataId, data: &[u8]) -> Vec<Taken> {
-    let readings = items(item.dialect()).read(item, Data::plain(data));
-    readings.filter_map(|reading| Taken::new(&reading)).collect()
+/// What an answer says of registers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Said {
+    /// Values, in the order they stand.
+    pub(super) values: Vec<Taken>,
+    /// Whether all of the data could be read.
+    pub(super) state: State,
 }
 
-/// Values latched at one moment, and the moment, as freeze blocks and load-profile records have them.
+/// Whether data could be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum State {
+    /// Every byte has its meaning.
+    #[default]
+    Whole,
+    /// Some of it has not the form it should: a register that is not found in it may be there all the same.
+    Damaged,
+}
+
+impl Said {
+    fn add(&mut self, reading: &Reading<'_>) {
+        if matches!(reading.value, Value::None(Unusable::Malformed)) {
+            self.state = State::Damaged;
+        }
+        self.values.extend(Taken::new(reading));
+    }
+
+    /// What must be said of a register that was asked for and has no value here: out of damaged data, that it cannot be
+    /// read; out of good data, nothing.
+    pub(super) fn lacks(&self, register: Obis) -> Option<Lack> {
+        if self.values.iter().any(|taken| taken.register == register) {
+            return None;
+        }
+        Some(match self.state {
+            State::Whole => Lack::Absent,
+            State::Damaged => {
+                Lack::Unreadable(Taken { register, value: Observed::None(NoValue::Malformed), occurred: None })
+            }
+        })
+    }
+}
+
+/// Why an answer has no value of a register.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Lack {
+    /// It goes without it.
+    Absent,
+    /// It cannot be read.
+    Unreadable(Taken),
+}
+
+/// What the data behind an item says.
+pub(super) fn said(item: DataId, data: &[u8]) -> Said {
+    let mut said = Said::default();
+    for reading in items(item.dialect()).read(item, Data::plain(data)) {
+        said.add(&reading);
+    }
+    said
+}
+
+/// What was latched at one moment, as freeze blocks and load-profile records have it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Latched {
     pub(super) at: DateTime,
-    pub(super) values: Vec<Taken>,
+    pub(super) said: Said,
 }
 
-/// The values of each moment the data tells of, in the order they stand. Values whose moment cannot be read are left out:
-/// nobody could say where they belong.
+/// What the data says of each moment it tells of, in the order they stand. What stands before any moment that could be
+/// read is left out: nobody could say where it belongs.
 pub(super) fn latched(item: DataId, data: &[u8]) -> Vec<Latched> {
     let mut all: Vec<Latched> = Vec::new();
     for reading in items(item.dialect()).read(item, Data::plain(data)) {
@@ -56,12 +110,13 @@ pub(super) fn latched(item: DataId, data: &[u8]) -> Vec<Latched> {
             Value::Minute(at) if reading.obis.is_none() && reading.latched.is_none() => Some(at),
             _ => reading.latched,
         };
-        let Some(at) = stamp.and_then(civil::moment) else { continue };
-        if all.last().is_none_or(|last| last.at != at) {
-            all.push(Latched { at, values: Vec::new() });
+        if let Some(at) = stamp.and_then(civil::moment)
+            && all.last().is_none_or(|last| last.at != at)
+        {
+            all.push(Latched { at, said: Said::default() });
         }
-        if let (Some(last), Some(taken)) = (all.last_mut(), Taken::new(&reading)) {
-            last.values.push(taken);
+        if let Some(last) = all.last_mut() {
+            last.said.add(&reading);
         }
     }
     all

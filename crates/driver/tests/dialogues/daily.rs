@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hes_driver::perform;
-use hes_model::{Failure, FailureKind, MeterClock, Protocol, Request, Series};
+use hes_model::{Failure, FailureKind, MeterClock, NoValue, Observed, Protocol, Request, Series};
 use jiff::civil::{Date, DateTime, Time, date};
 
 use crate::instant::item;
@@ -233,4 +233,28 @@ fn a_1997_meter_takes_no_daily_freezes_and_is_not_asked() {
     assert!(
         world.missing().iter().all(|(_, slot, failure)| slot.is_some() && failure.kind == FailureKind::NotSupported)
     );
+}
+
+#[test]
+fn a_block_in_a_form_of_its_own_is_read_by_its_parts() {
+    let read = read("generic-2007", &[TODAY], |meter, _| {
+        meter.trick = Some(Box::new(|_, data| {
+            let block = [data, &hex("0000241126 AA 112233 AA 00000000 AA")].concat();
+            (data[1] == 0xFF).then(|| Heard::Bytes(frame(OWN, 0x91, &block)))
+        }));
+    });
+    assert_eq!((read.ended.clone(), read.world.missing().len()), (Ok(()), 0));
+    assert_eq!(read.every_value_is_of_its_day(), 5);
+}
+
+#[test]
+fn damaged_values_say_of_no_register_that_it_is_not_there() {
+    let read = read("one-by-one-2007", &[TODAY], |meter, _| {
+        meter.trick = Some(Box::new(|_, data| {
+            (data[1] == 0x01).then(|| Heard::Bytes(frame(OWN, 0x91, &[data, &hex("112233")].concat())))
+        }));
+    });
+    assert!(read.world.missing().is_empty());
+    let values: Vec<_> = read.world.values().into_iter().map(|value| value.value.clone()).collect();
+    assert_eq!(values, vec![Observed::None(NoValue::Malformed); 5]);
 }
