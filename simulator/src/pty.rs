@@ -89,7 +89,8 @@ impl PortName {
     fn new(far_side: PathBuf, name: &str, names: Option<&Path>) -> io::Result<Self> {
         let Some(folder) = names else { return Ok(Self { link: None, path: far_side }) };
         std::fs::create_dir_all(folder)?;
-        let link = folder.join(name);
+        // Absolute, as the archive that names it is read from elsewhere.
+        let link = std::path::absolute(folder)?.join(name);
         // A link left by a run that was killed; anything else under this name is not ours to remove.
         if link.is_symlink() {
             std::fs::remove_file(&link)?;

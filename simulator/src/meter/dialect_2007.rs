@@ -146,7 +146,9 @@ impl Meter {
     }
 
     fn demand_item(&self, [_, di2, di1, di0]: [u8; 4], truth: Civil) -> Option<Vec<u8>> {
-        let quantity = Quantity::from_di2(di2).filter(|_| self.measures == Measures::Everything)?;
+        // There is no demand of the combined active energy.
+        let known = self.measures == Measures::Everything && di2 != 0;
+        let quantity = Quantity::from_di2(di2).filter(|_| known)?;
         let shown = self.clock.shows(truth);
         let at = |settlement: u8| match settlement {
             0 => shown,

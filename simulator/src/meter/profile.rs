@@ -10,6 +10,8 @@ use crate::civil::{Civil, DAY, QUARTER};
 
 const START: [u8; 2] = [0xA0, 0xA0];
 const END: u8 = 0xE5;
+/// The class of reactive energies by quadrant.
+const QUADRANTS: u8 = 5;
 /// How far back the profile goes.
 const DEPTH: i64 = 62 * DAY;
 /// A request may ask for more blocks than any meter would send.
@@ -18,7 +20,8 @@ const MOST_RECORDS: u64 = 96;
 impl Meter {
     /// Class 06 with what may follow the item in the request: number of records, and from when.
     pub(super) fn profile_item(&self, [_, di2, di1, di0]: [u8; 4], asked: &[u8], truth: Civil) -> Option<Vec<u8>> {
-        if di2 > 6 || di1 != 0 {
+        let recorded = di2 <= 6 && !(di2 == QUADRANTS && self.measures == Measures::Active);
+        if !recorded || di1 != 0 {
             return None;
         }
         let shown = self.clock.shows(truth);
@@ -85,8 +88,8 @@ impl Meter {
             .into_iter()
             .fold(data, total),
             // Left out as a whole.
-            5 if self.measures == Measures::Active => data,
-            5 => [Counter::Quadrant1, Counter::Quadrant2, Counter::Quadrant3, Counter::Quadrant4]
+            QUADRANTS if self.measures == Measures::Active => data,
+            QUADRANTS => [Counter::Quadrant1, Counter::Quadrant2, Counter::Quadrant3, Counter::Quadrant4]
                 .into_iter()
                 .map(Quantity::Counted)
                 .fold(data, total),

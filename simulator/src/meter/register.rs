@@ -191,21 +191,24 @@ impl Meter {
 
     /// The largest mean power over a demand period between two instants of the meter's clock: total, then each tariff.
     pub(crate) fn demands(&self, quantity: Quantity, from: Civil, to: Civil) -> [Demand; 1 + TARIFFS] {
-        let parts = quantity.parts(self.combination_words());
+        let parts: Vec<(Load, i64)> = quantity
+            .parts(self.combination_words())
+            .into_iter()
+            .filter_map(|(counter, sign)| {
+                let (direction, share) = counter.share();
+                Some((self.load(direction)?, sign * share))
+            })
+            .collect();
         let mut best = [Demand { value: 0, at: None }; 1 + TARIFFS];
+        // What flowed before the meter was there is not its own.
+        let from = from.max(self.clock.shows(self.born));
         let first = from.floor(QUARTER);
         let mut start = if first < from { first.plus(QUARTER) } else { first };
         let mut begun = self.clock.truth(start);
         while start.plus(QUARTER) <= to {
             let end = start.plus(QUARTER);
             let ended = self.clock.truth(end);
-            let sum: i64 = parts
-                .iter()
-                .map(|(counter, sign)| {
-                    let (direction, share) = counter.share();
-                    sign * self.flow_between(direction, begun, ended) * share / 1000
-                })
-                .sum();
+            let sum: i64 = parts.iter().map(|(load, share)| self.supplied(load, begun, ended) * share / 1000).sum();
             // Four quarters make an hour; 100 mW are the last digit.
             let value = sum * 4 / 100;
             for rate in [0, 1 + tariff_at(start)] {
@@ -266,12 +269,23 @@ impl Meter {
         between(self.born, truth) - cut
     }
 
-    /// Energy of all tariffs between two instants at most a quarter of an hour apart.
-    fn flow_between(&self, direction: Direction, from: Civil, to: Civil) -> i64 {
-        let of = |tariff: usize| self.flow(direction, tariff, to) - self.flow(direction, tariff, from);
-        // Only the tariff in force counts, unless it changes on the way.
-        let running = tariff_at(from);
-        if tariff_at(to.plus(-1)) == running { of(running) } else { (0..TARIFFS).map(of).sum() }
+    /// Energy of all tariffs between two instants at most a quarter of an hour apart, as far as the supply was on.
+    fn supplied(&self, load: &Load, from: Civil, to: Civil) -> i64 {
+        let between = |from: Civil, to: Civil| {
+            let of = |tariff: usize| load.energy(tariff, to) - load.energy(tariff, from);
+            // Only the tariff in force counts, unless it changes on the way.
+            let running = tariff_at(from);
+            if tariff_at(to.plus(-1)) == running { of(running) } else { (0..TARIFFS).map(of).sum() }
+        };
+        let cut: i64 = self
+            .changed()
+            .iter()
+            .flat_map(|changed| &changed.outages)
+            .map(|outage| (outage.from.max(from), outage.to.map_or(to, |end| end.min(to))))
+            .filter(|(off, on)| off < on)
+            .map(|(off, on)| between(off, on))
+            .sum();
+        between(from, to) - cut
     }
 
     fn load(&self, direction: Direction) -> Option<Load> {

@@ -7,3 +7,4 @@ mod line;
 mod master;
 mod meter;
 mod relay;
+mod understood;
