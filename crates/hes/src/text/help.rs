@@ -222,10 +222,8 @@ Columns, in any order, head line required: code, name, reader, reader_name",
     plan_set() { en: "Change when a plan works", zh: "修改采集任务的时间安排" }
     plan_remove() { en: "Remove a plan", zh: "删除采集任务" }
     plan_remove_long() {
-        en: "Remove a plan. Its readings stay; its slots are no longer expected, on past days neither. To stop a plan
-and keep its past, give it an end: `hes plan set PLAN --until today`.",
-        zh: "删除采集任务。读数保留;其采集点不再计入,过去的日子也不再计入。若要停止任务而保留历史,请设置终止日:
-`hes plan set 任务 --until today`。"
+        en: "Remove a plan. It expects nothing from today on; what it expected of past days stands, and its readings stay.",
+        zh: "删除采集任务。自今日起不再采集;过去各日的应采仍计入,读数保留。"
     }
 
     // Reading

@@ -144,7 +144,10 @@ messages! {
     // Plans
     plan_added(plan) { en: "plan {plan} added", zh: "已添加采集任务 {plan}" }
     plan_changed(plan) { en: "plan {plan} changed", zh: "已修改采集任务 {plan}" }
-    plan_removed(plan) { en: "plan {plan} removed; its readings stay", zh: "已删除采集任务 {plan},读数保留" }
+    plan_removed(plan) {
+        en: "plan {plan} ends today; its past and its readings stay",
+        zh: "采集任务 {plan} 自今日终止,历史与读数保留"
+    }
     no_plan() {
         en: "no plan yet; `hes plan add daily --all` makes one",
         zh: "还没有采集任务;可用 `hes plan add daily --all` 添加"
@@ -211,6 +214,7 @@ messages! {
     }
     quality_good() { en: "good", zh: "有效" }
     quality_suspect(rules) { en: "suspect ({rules})", zh: "可疑({rules})" }
+    quality_not_judged() { en: "not judged", zh: "未校验" }
     no_value(reason) { en: "no value ({reason})", zh: "无值({reason})" }
 
     asking() { en: "asking the meter", zh: "正在询问电表" }

@@ -1,7 +1,7 @@
 //! A read without any server: one line, one meter, this program.
 
 use clap::Args;
-use hes_api::dto::reads::{ReadClock, ReadFailure, ReadValue};
+use hes_api::dto::reads::ReadClock;
 use hes_dissect::Item;
 use hes_driver::dlt645::DataId;
 use hes_driver::dlt645::direct::{Found, ItemAnswer, detect, read_address, read_item};
@@ -13,7 +13,7 @@ use hes_model::{
 use hes_transport::DirectLink;
 use jiff::tz::TimeZone;
 
-use super::answer::{Answer, Way};
+use super::answer::{Answer, Missing, Value};
 use super::what::{Chosen, WhatArgs, named_or_usual};
 use crate::cli::{Common, on_one_thread};
 use crate::commands::dissected::{self, items_in};
@@ -62,9 +62,7 @@ struct ItemRead {
 #[derive(Debug, Default)]
 struct Heard {
     exchanges: Vec<ExchangeProof>,
-    values: Vec<ReadValue>,
-    failures: Vec<ReadFailure>,
-    clock: Option<ReadClock>,
+    answer: Answer,
     items: Vec<(DataId, Vec<Item>)>,
     refused: Vec<(DataId, String)>,
     hint: Option<String>,
@@ -95,12 +93,7 @@ impl DirectArgs {
         let meter = match meter {
             Ok(meter) => Some(meter),
             Err(failure) => {
-                heard.failures.push(ReadFailure {
-                    register: None,
-                    slot: None,
-                    kind: failure.kind,
-                    detail: failure.detail,
-                });
+                heard.answer.missing.push(Missing { register: None, slot: None, failure });
                 None
             }
         };
@@ -118,7 +111,9 @@ impl DirectArgs {
                 Err(failure) => heard.refused.push((item, failure.to_string())),
             }
         }
-        if heard.exchanges.is_empty() && heard.failures.iter().any(|failure| failure.kind == FailureKind::NoReply) {
+        if heard.exchanges.is_empty()
+            && heard.answer.missing.iter().any(|missing| missing.failure.kind == FailureKind::NoReply)
+        {
             heard.hint = Some(say::nobody_there(target.line()));
         }
         let out = common.output();
@@ -212,16 +207,19 @@ fn heard(outcomes: Vec<Outcome>, asked: &Asked, zone: &TimeZone) -> Heard {
     for outcome in outcomes {
         match outcome {
             Outcome::Exchange(proof) => heard.exchanges.push(proof),
-            Outcome::Value(value) if asked.registers.contains(&value.register) => heard.values.push(read_value(value)),
+            Outcome::Value(value) if asked.registers.contains(&value.register) => {
+                heard.answer.values.push(read_value(value))
+            }
             Outcome::Value(_) => {}
             Outcome::Missing { register, slot, failure } => {
-                heard.failures.push(ReadFailure { register, slot, kind: failure.kind, detail: failure.detail });
+                let slot = slot.map(|slot| slot.0.to_string());
+                heard.answer.missing.push(Missing { register, slot, failure });
             }
             Outcome::Clock { meter, at, .. } => {
                 // A civil time that the zone skips or repeats is taken as the zone's rules compromise.
                 if let Ok(shown) = zone.to_timestamp(meter.0) {
                     let offset_ms = UtcMicros::from(shown).since(at) / 1000;
-                    heard.clock = Some(ReadClock { meter_clock: meter, at, offset_ms });
+                    heard.answer.clock = Some(ReadClock { meter_clock: meter, at, offset_ms });
                 }
             }
         }
@@ -229,44 +227,35 @@ fn heard(outcomes: Vec<Outcome>, asked: &Asked, zone: &TimeZone) -> Heard {
     heard
 }
 
-fn read_value(observation: Observation) -> ReadValue {
+fn read_value(observation: Observation) -> Value {
     let (quantity, no_value) = match observation.value {
         Observed::Number(quantity) => (Some(quantity), None),
         Observed::None(reason) => (None, Some(reason)),
     };
-    ReadValue {
+    Value {
         register: observation.register,
         alias: hes_model::registers().name_of(observation.register),
         series: observation.series.code(),
-        slot: observation.slot,
+        slot: observation.slot.map(|slot| slot.0.to_string()),
         quantity,
         no_value,
         occurred: observation.occurred,
-        rules: Vec::new(),
-        exchange: None,
+        rules: None,
     }
 }
 
 fn exit(heard: &Heard) -> Exit {
-    let registers = heard.answer();
-    let nothing_else = registers.values.is_empty() && registers.clock.is_none() && registers.failures.is_empty();
     let of_items = match (heard.items.is_empty(), heard.refused.is_empty()) {
-        (true, true) => return registers.exit(),
+        (true, true) => return heard.answer.exit(),
         (false, true) => Exit::Done,
         (true, false) => Exit::Failed,
         (false, false) => Exit::Partly,
     };
-    match (nothing_else, registers.exit(), of_items) {
+    match (heard.answer.is_empty(), heard.answer.exit(), of_items) {
         (true, _, of_items) => of_items,
         (false, Exit::Done, Exit::Done) => Exit::Done,
         (false, Exit::Failed, Exit::Failed) => Exit::Failed,
         _ => Exit::Partly,
-    }
-}
-
-impl Heard {
-    fn answer(&self) -> Answer<'_> {
-        Answer { way: Way::Direct, values: &self.values, failures: &self.failures, clock: self.clock.as_ref() }
     }
 }
 
@@ -278,7 +267,7 @@ fn show(out: Output, meter: Option<&MeterSpec>, heard: &Heard, verbose: bool) ->
         }
         None => say::the_meter(),
     };
-    heard.answer().show(out, &name)?;
+    heard.answer.show(out, &name)?;
     for (item, values) in &heard.items {
         out.toned(Tone::Head, item)?;
         out.table(&dissected::values(values))?;
@@ -307,9 +296,9 @@ fn document(meter: Option<&MeterSpec>, heard: &Heard) -> serde_json::Value {
         .collect();
     serde_json::json!({
         "meter": meter.map(|meter| serde_json::json!({ "protocol": meter.protocol, "address": meter.address })),
-        "values": heard.values,
-        "failures": heard.failures,
-        "clock": heard.clock,
+        "values": heard.answer.values,
+        "failures": heard.answer.missing,
+        "clock": heard.answer.clock,
         "items": items,
         "exchanges": heard.exchanges.iter().map(exchange_document).collect::<Vec<_>>(),
     })

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use hes_api::dto::reads::{ReadRequest, ReadState, ReadStatus, ReadWhat};
-use hes_model::MeterNo;
+use hes_api::dto::reads::{ReadFailure, ReadRequest, ReadState, ReadStatus, ReadValue, ReadWhat};
+use hes_model::{Failure, MeterNo};
 use tokio::time::Instant;
 
 use crate::cli::{Common, on_one_thread};
@@ -12,7 +12,7 @@ use crate::exit::Exit;
 use crate::output::Tone;
 use crate::text::say;
 
-use super::answer::{Answer, Way};
+use super::answer::{Answer, Missing, Value};
 
 /// One long poll; the server allows more, a proxy in between may not.
 const POLL: Duration = Duration::from_secs(20);
@@ -23,8 +23,7 @@ pub(super) fn read(common: &Common, meter: MeterNo, what: ReadWhat, wait: Durati
     let bar = common.progress().waiting(say::reading(&meter));
     let status = on_one_thread(ask(&client, &ReadRequest { meter, what }, wait))?;
     bar.finish_and_clear();
-    let answer =
-        Answer { way: Way::Server, values: &status.values, failures: &status.failures, clock: status.clock.as_ref() };
+    let answer = answer(&status);
     let out = common.output();
     if out.is_json() {
         out.document(&status)?;
@@ -35,6 +34,30 @@ pub(super) fn read(common: &Common, meter: MeterNo, what: ReadWhat, wait: Durati
         }
     }
     Ok(answer.exit())
+}
+
+/// The server's answer in the words both ways share.
+fn answer(status: &ReadStatus) -> Answer {
+    let value = |value: &ReadValue| Value {
+        register: value.register,
+        alias: value.alias.clone(),
+        series: value.series.clone(),
+        slot: value.slot.map(|slot| slot.0.to_string()),
+        quantity: value.quantity,
+        no_value: value.no_value.clone(),
+        occurred: value.occurred,
+        rules: Some(value.rules.iter().map(|rule| rule.clone().into()).collect()),
+    };
+    let missing = |failure: &ReadFailure| Missing {
+        register: failure.register,
+        slot: failure.slot.map(|slot| slot.0.to_string()),
+        failure: Failure::new(failure.kind, failure.detail.clone()),
+    };
+    Answer {
+        values: status.values.iter().map(value).collect(),
+        missing: status.failures.iter().map(missing).collect(),
+        clock: status.clock.clone(),
+    }
 }
 
 async fn ask(client: &Client, request: &ReadRequest, wait: Duration) -> anyhow::Result<ReadStatus> {
