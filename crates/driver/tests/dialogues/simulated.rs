@@ -17,7 +17,6 @@ const NOW: DateTime = date(2026, 11, 24).at(10, 7, 0, 0);
 
 fn simulate(dialect: simulated::Dialect, phases: u8) -> simulated::Meter {
     let spec = simulated::MeterSpec {
-        address: OWN.parse().unwrap(),
         dialect,
         phases,
         kind: LoadKind::Commercial,
@@ -26,7 +25,7 @@ fn simulate(dialect: simulated::Dialect, phases: u8) -> simulated::Meter {
         start_digits: 123,
         clock_offset_ms: Some(0),
         drift_ppm: Some(0.0),
-        max_data: 200,
+        ..simulated::MeterSpec::household(OWN.parse().unwrap())
     };
     simulated::Meter::new(&spec, 7, Civil::from_datetime(NOW))
 }
