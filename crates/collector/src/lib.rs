@@ -11,5 +11,6 @@ mod turnstile;
 pub use frame_log::{Direction, FrameLog, NoFrameLog};
 pub use meter_link::MeterLink;
 pub use turnstile::{
-    BUSY, CLOSING, LinkState, MeterKey, Owner, Turnstile, TurnstileConfig, TurnstileMetrics, TurnstileParts, turnstile,
+    BUSY, CLOSING, LinkState, MeterKey, Owner, Turnstile, TurnstileConfig, TurnstileConfigError, TurnstileMetrics,
+    TurnstileParts, turnstile,
 };

@@ -2,7 +2,7 @@
 
 use hes_driver::{Exchange, Exchanged, Expect, LinkError, Patience, Verdict};
 use hes_model::{Class, DecodeLevel, LineSettings, UtcMicros};
-use hes_transport::AskError;
+use hes_transport::{AskError, FIXED_SPEED};
 use hes_wire::Framing;
 use tokio::time::Instant;
 
@@ -33,9 +33,7 @@ impl MeterLink {
         let mut turn = self.turnstile.turn(self.meter, self.class).await?;
         match turn.line().set_line(self.settings) {
             Ok(()) => Ok(turn),
-            Err(e) if e.kind() == std::io::ErrorKind::Unsupported => {
-                Err(LinkError::Interrupted { cause: "the speed behind a serial server can't be changed from here" })
-            }
+            Err(e) if e.kind() == std::io::ErrorKind::Unsupported => Err(LinkError::Interrupted { cause: FIXED_SPEED }),
             Err(e) => Err(lost(turn, e.to_string())),
         }
     }

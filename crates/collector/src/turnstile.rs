@@ -84,6 +84,41 @@ impl Default for TurnstileConfig {
     }
 }
 
+/// An option outside its accepted range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("collector.turnstile.{key} = {found}: accepted are {min} to {max}")]
+pub struct TurnstileConfigError {
+    /// The option.
+    pub key: &'static str,
+    /// What was given.
+    pub found: u32,
+    /// The smallest value accepted.
+    pub min: u32,
+    /// The largest value accepted.
+    pub max: u32,
+}
+
+impl TurnstileConfig {
+    /// Checks what the types alone do not.
+    pub fn validate(&self) -> Result<(), TurnstileConfigError> {
+        let ranges = [
+            ("ageing_seconds", self.ageing_seconds, 1, 86_400),
+            ("urgent_waiting_max", self.urgent_waiting_max.into(), 1, 10_000),
+            ("planned_waiting_max", self.planned_waiting_max.into(), 1, 10_000),
+            ("learned_replies_min", self.learned_replies_min.into(), 5, 10_000),
+            ("reply_factor_percent", self.reply_factor_percent.into(), 100, 1000),
+            ("reply_margin_ms", self.reply_margin_ms, 5, 60_000),
+            ("finish_seconds", self.finish_seconds, 1, 600),
+        ];
+        for (key, found, min, max) in ranges {
+            if !(min..=max).contains(&found) {
+                return Err(TurnstileConfigError { key, found, min, max });
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Who is asked, for rotation and for what is learned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum MeterKey {
@@ -259,5 +294,19 @@ impl Turnstile {
         let gauge = self.0.parts.metrics.waiting(class);
         gauge.inc();
         Ok(Place { _permit: permit, gauge })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_accepted_and_what_is_not_is_named_with_its_range() {
+        let mut config = TurnstileConfig::default();
+        assert_eq!(config.validate(), Ok(()));
+        config.reply_factor_percent = 90;
+        let wrong = config.validate().unwrap_err();
+        assert_eq!(wrong.to_string(), "collector.turnstile.reply_factor_percent = 90: accepted are 100 to 1000");
     }
 }

@@ -357,6 +357,22 @@ async fn a_learned_meter_that_falls_silent_costs_little_and_is_left_alone_until_
 }
 
 #[tokio::test]
+async fn a_peer_that_floods_an_idle_line_is_hung_up_on() {
+    let mut bus = Bus::start().await;
+    let mut state = bus.turnstile.state();
+    let flood = async {
+        let noise = vec![0x55; 64 << 10];
+        // Ends with an error when the line is closed.
+        while bus.meters.0.write_all(&noise).await.is_ok() {}
+    };
+    timeout(SOON, flood).await.expect("the flood is cut off");
+    let down = timeout(SOON, state.wait_for(|s| !s.is_up())).await.unwrap().unwrap().clone();
+    assert!(matches!(down, LinkState::Down { cause, .. } if cause.contains("floods")));
+    bus.shutdown.cancel();
+    timeout(SOON, bus.owner).await.unwrap().unwrap();
+}
+
+#[tokio::test]
 async fn shutdown_finishes_the_exchange_on_the_wire_and_grants_no_other() {
     let mut bus = Bus::start().await;
     let on_the_wire = bus.ask(1, Class::Scheduled);

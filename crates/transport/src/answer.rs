@@ -195,6 +195,7 @@ impl Answer {
 mod tests {
     use super::*;
     use crate::toy::{Want, frame};
+    use proptest::prelude::*;
     use std::time::Duration;
 
     const DEADLINES: Deadlines = Deadlines {
@@ -304,6 +305,41 @@ mod tests {
         let (heard, last) = a.into_heard();
         assert_eq!(heard.garbage, heard.bytes);
         assert_eq!(last.len(), LAST_MAX);
+    }
+
+    proptest! {
+        /// Bytes as a hostile line sends them: frames wanted and not, noise, starts without an end.
+        #[test]
+        fn any_stream_in_any_split_gives_the_same_frames_and_never_more_than_it_held(
+            pieces in prop::collection::vec(prop_oneof![
+                (0u8..9, prop::collection::vec(any::<u8>(), 0..12)).prop_map(|(from, data)| frame(from, &data)),
+                prop::collection::vec(any::<u8>(), 0..20),
+                Just(vec![0x68]),
+            ], 0..12),
+            cuts in prop::collection::vec(1usize..9, 1..40),
+        ) {
+            let stream = pieces.concat();
+            let run = |chunks: Vec<&[u8]>| {
+                let (mut a, t0, mut want) = start();
+                want.frames_wanted = 2;
+                let mut done = chunks.into_iter().any(|chunk| a.received(t0 + ms(1), chunk, &mut want) != Step::Wait);
+                done = done || a.expired(t0 + ms(600), &mut want) != Step::TimedOut;
+                let counts = a.counts();
+                prop_assert!(counts.garbage + counts.malformed + counts.checksum <= counts.bytes);
+                Ok((done, want.taken))
+            };
+            let mut rest = stream.as_slice();
+            let mut chunks = Vec::new();
+            for cut in cuts.iter().cycle() {
+                let (chunk, left) = rest.split_at((*cut).min(rest.len()));
+                chunks.push(chunk);
+                rest = left;
+                if rest.is_empty() {
+                    break;
+                }
+            }
+            prop_assert_eq!(run(vec![stream.as_slice()])?, run(chunks)?);
+        }
     }
 
     #[test]

@@ -5,6 +5,20 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+/// An option outside its accepted range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("transport.{key} = {found}: accepted are {min} to {max}")]
+pub struct ConfigError {
+    /// Section and option.
+    pub key: &'static str,
+    /// What was given.
+    pub found: u32,
+    /// The smallest value accepted.
+    pub min: u32,
+    /// The largest value accepted.
+    pub max: u32,
+}
+
 /// `[transport]`: how links are opened, kept and given up.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -17,6 +31,39 @@ pub struct TransportConfig {
     pub serial: SerialConfig,
     /// Waiting before a link is opened again.
     pub backoff: BackoffConfig,
+}
+
+impl TransportConfig {
+    /// Checks what the types alone do not.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let Self { dial, listener, serial, backoff } = self;
+        let ranges = [
+            ("dial.connect_timeout_ms", dial.connect_timeout_ms, 100, 600_000),
+            ("dial.write_timeout_ms", dial.write_timeout_ms, 100, 600_000),
+            ("dial.keep_alive_idle_seconds", dial.keep_alive_idle_seconds, 1, 7200),
+            ("dial.keep_alive_interval_seconds", dial.keep_alive_interval_seconds, 1, 600),
+            ("dial.keep_alive_probes", dial.keep_alive_probes, 1, 20),
+            ("listener.identify_timeout_ms", listener.identify_timeout_ms, 100, 600_000),
+            ("listener.identify_max_bytes", listener.identify_max_bytes, 16, 65_536),
+            ("listener.packet_quiet_ms", listener.packet_quiet_ms, 10, 60_000),
+            ("listener.max_pending", listener.max_pending, 1, 100_000),
+            ("listener.max_pending_per_peer", listener.max_pending_per_peer, 1, 100_000),
+            ("listener.duplicate_proof_ms", listener.duplicate_proof_ms, 100, 600_000),
+            ("listener.takeovers_max", listener.takeovers_max, 1, 1000),
+            ("listener.takeover_window_seconds", listener.takeover_window_seconds, 1, 86_400),
+            ("listener.unknown_kept", listener.unknown_kept, 1, 10_000),
+            ("backoff.first_ms", backoff.first_ms, 10, 600_000),
+            ("backoff.max_seconds", backoff.max_seconds, 1, 86_400),
+            ("backoff.stable_seconds", backoff.stable_seconds, 0, 86_400),
+        ];
+        let settle = serial.port.iter().map(|port| ("serial.port.settle_ms", port.settle_ms, 0, 60_000));
+        for (key, found, min, max) in ranges.into_iter().chain(settle) {
+            if !(min..=max).contains(&found) {
+                return Err(ConfigError { key, found, min, max });
+            }
+        }
+        Ok(())
+    }
 }
 
 /// `[transport.dial]`.
@@ -72,7 +119,7 @@ pub struct ListenerConfig {
     pub max_pending: u32,
     /// Most connections not yet identified from one peer address.
     pub max_pending_per_peer: u32,
-    /// How long a link must prove itself alive when another claims its identity.
+    /// How long a link has to prove itself alive when another claims its identity. Longer than its meters' longest answer.
     pub duplicate_proof_ms: u32,
     /// Take-overs of one channel within `takeover_window_seconds` after which two live modules are assumed.
     pub takeovers_max: u32,
@@ -209,5 +256,19 @@ impl BackoffConfig {
     }
     pub(crate) fn stable(&self) -> Duration {
         Duration::from_secs(self.stable_seconds.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_accepted_and_what_is_not_is_named_with_its_range() {
+        let mut config = TransportConfig::default();
+        assert_eq!(config.validate(), Ok(()));
+        config.dial.connect_timeout_ms = 0;
+        let wrong = config.validate().unwrap_err();
+        assert_eq!(wrong.to_string(), "transport.dial.connect_timeout_ms = 0: accepted are 100 to 600000");
     }
 }

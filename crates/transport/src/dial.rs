@@ -1,37 +1,39 @@
 //! TCP connections, ours to serial servers and modems; socket options for those of modules too.
 
 use std::io;
+use std::net::SocketAddr;
 use std::num::NonZeroU16;
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpStream, lookup_host};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::{DialConfig, OpenError};
 
-/// Connects to the first address of `host` that takes the connection.
+/// Connects to the first address of `host` that takes the connection. Each address gets an equal share of the time that
+/// is left, so that one that swallows packets does not cost the others theirs.
 pub(crate) async fn connect(host: &str, port: NonZeroU16, config: &DialConfig) -> Result<TcpStream, OpenError> {
     let after = config.connect_timeout();
-    match tokio::time::timeout(after, first_that_answers(host, port, config)).await {
-        Ok(connected) => connected,
-        Err(_elapsed) => Err(OpenError::ConnectTimedOut { peer: peer(host, port), after }),
-    }
-}
-
-async fn first_that_answers(host: &str, port: NonZeroU16, config: &DialConfig) -> Result<TcpStream, OpenError> {
+    let end = Instant::now() + after;
+    let timed_out = || OpenError::ConnectTimedOut { peer: peer(host, port), after };
     let resolve = |source| OpenError::Resolve { host: host.to_owned(), source };
-    let addresses = lookup_host((host, port.get())).await.map_err(resolve)?;
-    let mut last = None;
-    for address in addresses {
-        match TcpStream::connect(address).await.and_then(|stream| tune(&stream, config).map(|()| stream)) {
-            Ok(stream) => return Ok(stream),
-            Err(e) => last = Some(e),
-        }
+
+    let found = timeout_at(end, lookup_host((host, port.get()))).await.map_err(|_elapsed| timed_out())?;
+    let addresses: Vec<SocketAddr> = found.map_err(resolve)?.collect();
+    let mut last = resolve(io::Error::from(io::ErrorKind::NotFound));
+    for (address, left) in addresses.iter().zip((1..=addresses.len()).rev()) {
+        let share = end.saturating_duration_since(Instant::now()) / u32::try_from(left).unwrap_or(u32::MAX);
+        last = match timeout(share, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => match tune(&stream, config) {
+                Ok(()) => return Ok(stream),
+                Err(source) => OpenError::Connect { peer: peer(host, port), source },
+            },
+            Ok(Err(source)) => OpenError::Connect { peer: peer(host, port), source },
+            Err(_elapsed) => timed_out(),
+        };
     }
-    match last {
-        Some(source) => Err(OpenError::Connect { peer: peer(host, port), source }),
-        None => Err(resolve(io::Error::from(io::ErrorKind::NotFound))),
-    }
+    Err(last)
 }
 
 /// Sends small frames at once, and finds out about a dead peer without traffic.

@@ -1,11 +1,12 @@
 //! A line for one user: no queue, no turns, nothing learned. For a technician's tool and for tests.
 
+use std::io;
 use std::time::Duration;
 
 use hes_driver::{Exchange, Exchanged, Expect, LinkError, Patience};
 use hes_model::{LineSettings, UtcMicros};
 
-use crate::{AskError, Line};
+use crate::{AskError, FIXED_SPEED, Line};
 
 /// An [`Exchange`] over one line, with the longest deadlines always.
 #[derive(Debug)]
@@ -61,6 +62,10 @@ impl Exchange for DirectLink {
     }
 
     async fn line(&mut self, change: LineSettings) -> Result<(), LinkError> {
-        self.open_line()?.set_line(change).map_err(|e| LinkError::Down { cause: e.to_string() })
+        let changed = self.open_line()?.set_line(change);
+        changed.map_err(|e| match e.kind() {
+            io::ErrorKind::Unsupported => LinkError::Interrupted { cause: FIXED_SPEED },
+            _ => self.failed(AskError::Lost(e)),
+        })
     }
 }

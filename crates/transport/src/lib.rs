@@ -25,7 +25,8 @@ pub use answer::{Answer, Step};
 pub use ask::AskError;
 pub use backoff::Backoff;
 pub use config::{
-    BackoffConfig, DialConfig, ListenerConfig, ModemLine, RtsMode, SerialConfig, SerialPortConfig, TransportConfig,
+    BackoffConfig, ConfigError, DialConfig, ListenerConfig, ModemLine, RtsMode, SerialConfig, SerialPortConfig,
+    TransportConfig,
 };
 pub use deadlines::{Deadlines, Pace};
 pub use dial_in::{
@@ -33,7 +34,7 @@ pub use dial_in::{
 };
 pub use direct::DirectLink;
 pub use error::OpenError;
-pub use line::{Idle, Line, LineCounters, Medium};
+pub use line::{FIXED_SPEED, Idle, Line, LineCounters, Medium};
 pub use metrics::TransportMetrics;
 pub use source::{LinkSource, Transport};
 pub use target::{Target, TargetError};

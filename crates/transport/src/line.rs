@@ -17,6 +17,10 @@ use crate::{Deadlines, TransportMetrics};
 /// Bytes taken at once from a link: more than a meter's longest frame.
 const READ_CHUNK: usize = 1024;
 
+/// Why a speed was refused on a socket.
+pub const FIXED_SPEED: &str =
+    "the speed behind a socket can't be changed from here; set it on the serial server or module";
+
 /// What a link runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Medium {
@@ -347,10 +351,7 @@ impl Line {
         match &mut self.stream {
             Stream::Serial(port) => port.set_line(line)?,
             Stream::Tcp(_) => {
-                return Err(io::Error::new(
-                    io::ErrorKind::Unsupported,
-                    "the speed behind a serial server is set on the serial server",
-                ));
+                return Err(io::Error::new(io::ErrorKind::Unsupported, FIXED_SPEED));
             }
         }
         self.settings = line;

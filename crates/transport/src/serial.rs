@@ -41,17 +41,18 @@ impl Port {
     }
 
     fn set_control_lines(&mut self, config: &SerialPortConfig) -> io::Result<()> {
-        match config.dtr {
-            ModemLine::Leave => {}
-            ModemLine::On => self.stream.write_data_terminal_ready(true)?,
-            ModemLine::Off => self.stream.write_data_terminal_ready(false)?,
-        }
-        match config.rts {
-            RtsMode::Leave => {}
-            RtsMode::On => self.stream.write_request_to_send(true)?,
-            RtsMode::Off | RtsMode::Transmit => self.stream.write_request_to_send(false)?,
-        }
-        Ok(())
+        let dtr = match config.dtr {
+            ModemLine::Leave => Ok(()),
+            ModemLine::On => self.stream.write_data_terminal_ready(true),
+            ModemLine::Off => self.stream.write_data_terminal_ready(false),
+        };
+        dtr.map_err(|e| io::Error::other(format!("its DTR line can't be set: {e}")))?;
+        let rts = match config.rts {
+            RtsMode::Leave => Ok(()),
+            RtsMode::On => self.stream.write_request_to_send(true),
+            RtsMode::Off | RtsMode::Transmit => self.stream.write_request_to_send(false),
+        };
+        rts.map_err(|e| io::Error::other(format!("its RTS line can't be set: {e}")))
     }
 
     /// Cancel safe.

@@ -12,7 +12,10 @@ use std::time::Duration;
 use common::{ENERGY, PATIENCE, Want, answer, fast, frame, question};
 use hes_driver::{Exchange, LinkError};
 use hes_model::{Endpoint, LineSettings, Parity};
-use hes_transport::{DirectLink, Line, OpenError, Transport, TransportConfig, TransportMetrics};
+use hes_transport::{
+    DirectLink, Line, ModemLine, OpenError, RtsMode, SerialConfig, SerialPortConfig, Transport, TransportConfig,
+    TransportMetrics,
+};
 use nix::fcntl::OFlag;
 use nix::pty::{PtyMaster, grantpt, posix_openpt, ptsname_r, unlockpt};
 
@@ -148,6 +151,18 @@ async fn a_path_that_is_no_port_is_named_with_what_to_check() {
     let not_a_port = open(file.path().to_str().unwrap()).await;
     assert!(matches!(not_a_port, OpenError::PortSettings { .. }), "{not_a_port:?}");
     assert!(not_a_port.to_string().contains("115200 8E1"));
+}
+
+#[tokio::test]
+async fn control_lines_that_a_port_does_not_have_are_named_before_anything_is_sent() {
+    let bus = Bus::silent();
+    let head = SerialPortConfig { path: bus.path.clone(), dtr: ModemLine::On, rts: RtsMode::Transmit, settle_ms: 0 };
+    let config = TransportConfig { serial: SerialConfig { port: vec![head] }, ..TransportConfig::default() };
+    let transport = Transport::new(config, TransportMetrics::unregistered());
+    let refused = transport.open(&Endpoint::Serial { path: bus.path.clone() }, fast()).await.unwrap_err();
+    let cause = std::error::Error::source(&refused).unwrap().to_string();
+    assert!(cause.starts_with("its DTR line can't be set"), "{cause}");
+    bus.end();
 }
 
 #[tokio::test]

@@ -17,6 +17,11 @@ use crate::patience::Habits;
 const PROOF: Patience =
     Patience { reply: Duration::from_millis(500), gap: Duration::from_millis(500), answer_bytes: 32 };
 
+/// Bytes that may come unasked within [`UNASKED_WINDOW`] before the link is closed: heartbeats and noise are a fraction of
+/// it, and a serial line at its highest speed can't carry it.
+const UNASKED_MAX: usize = 1 << 20;
+const UNASKED_WINDOW: Duration = Duration::from_secs(60);
+
 /// The owner of one channel's line. Made with its [`Turnstile`](super::Turnstile); does nothing until it is run.
 #[derive(Debug)]
 pub struct Owner {
@@ -132,6 +137,7 @@ impl Owner {
     /// Gives turns on an open line until it is lost.
     async fn hold(&mut self, line: Line, shutdown: &CancellationToken) -> End {
         let mut line = line;
+        let mut unasked = Unasked::new(Instant::now());
         loop {
             while let Ok(ask) = self.asked.try_recv() {
                 self.line_up.push(ask);
@@ -163,7 +169,7 @@ impl Owner {
                 }
                 continue;
             }
-            if let Err(end) = self.idle(&mut line, shutdown).await {
+            if let Err(end) = self.idle(&mut line, &mut unasked, shutdown).await {
                 return end;
             }
         }
@@ -202,7 +208,7 @@ impl Owner {
     }
 
     /// Waits while nobody may be asked anything.
-    async fn idle(&mut self, line: &mut Line, shutdown: &CancellationToken) -> Result<(), End> {
+    async fn idle(&mut self, line: &mut Line, unasked: &mut Unasked, shutdown: &CancellationToken) -> Result<(), End> {
         let now = Instant::now();
         let opens = self.line_up.meters().filter_map(|meter| self.habits.closed_until(meter, now)).min();
         let somebody_opens = async {
@@ -225,7 +231,10 @@ impl Owner {
             event = line.idle() => match event {
                 Ok(Idle::Heard(bytes)) => {
                     tracing::trace!(channel = %self.channel.name, bytes, "heard bytes that nobody asked for");
-                    Ok(())
+                    match unasked.add(bytes, Instant::now()) {
+                        Flow::Bearable => Ok(()),
+                        Flow::Flood => Err(End::Down("the peer floods the line with bytes that nobody asked for".into())),
+                    }
                 }
                 Ok(Idle::Challenged) => Ok(()),
                 Err(e) => Err(End::Down(e.to_string())),
@@ -283,6 +292,32 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 fn utc_now() -> UtcMicros {
     jiff::Timestamp::now().into()
+}
+
+/// How much comes unasked.
+struct Unasked {
+    since: Instant,
+    bytes: usize,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Flow {
+    Bearable,
+    Flood,
+}
+
+impl Unasked {
+    fn new(now: Instant) -> Self {
+        Self { since: now, bytes: 0 }
+    }
+
+    fn add(&mut self, bytes: usize, now: Instant) -> Flow {
+        if now.saturating_duration_since(self.since) > UNASKED_WINDOW {
+            *self = Self::new(now);
+        }
+        self.bytes += bytes;
+        if self.bytes > UNASKED_MAX { Flow::Flood } else { Flow::Bearable }
+    }
 }
 
 /// Counts an open link for as long as it lives, however it ends.

@@ -29,6 +29,8 @@ impl Allowed {
         for channel in channels {
             let Endpoint::DialIn(dial_in) = &channel.endpoint else { continue };
             let holder = match &dial_in.registration {
+                // An empty packet would be what every silent device says.
+                Registration::Packet(text) if text.trim().is_empty() => continue,
                 Registration::Packet(text) => {
                     allowed.packets.entry(text.trim().as_bytes().to_vec()).or_insert_with(|| channel.name.clone())
                 }

@@ -110,10 +110,11 @@ mod tests {
         let packet = |name: &str, text: &str| {
             channel(name, hes_model::Endpoint::DialIn(DialIn { registration: Registration::Packet(text.into()) }))
         };
+        let nobody = packet("nobody", " \n");
         let meter = CommAddress::from_number(7).unwrap();
         let frame =
             channel("by-frame", hes_model::Endpoint::DialIn(DialIn { registration: Registration::FirstFrame(meter) }));
-        Allowed::of(&[packet("one", "SIM-1"), packet("ten", "SIM-10"), frame]).0
+        Allowed::of(&[packet("one", "SIM-1"), packet("ten", "SIM-10"), nobody, frame]).0
     }
 
     fn name(look: Look) -> Option<String> {
@@ -165,7 +166,9 @@ mod tests {
             assert_eq!(look(&frame[..n], Heard::Quiet, &allowed(), &ByToy), Look::Undecided);
         }
         assert_eq!(look(&[1, 2, 0x80, 0xFF], Heard::AllOfIt, &allowed(), &ByToy), Look::Undecided);
-        assert_eq!(look(b"", Heard::AllOfIt, &allowed(), &ByToy), Look::Undecided);
+        for silence in [&b""[..], b"\r\n", b"\0\0"] {
+            assert_eq!(look(silence, Heard::AllOfIt, &allowed(), &ByToy), Look::Undecided);
+        }
     }
 
     #[test]
