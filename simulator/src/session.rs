@@ -63,6 +63,7 @@ pub(crate) async fn serve<P: Port>(bus: &Bus, mut port: P) -> std::io::Result<()
                     port.write_all(&bytes).await?;
                 }
                 port.flush().await?;
+                session.listening_since = Instant::now();
             }
             read = port.read(&mut chunk) => {
                 let n = read?;
@@ -89,12 +90,22 @@ struct Session<'a> {
     /// When the last byte received has passed the line.
     heard_until: Instant,
     heard: bool,
+    /// Since when silence is the other side's: before, we were busy talking and did not listen.
+    listening_since: Instant,
     outgoing: VecDeque<Transmission>,
 }
 
 impl<'a> Session<'a> {
     fn new(bus: &'a Bus) -> Self {
-        Self { bus, buffer: Vec::new(), heard_until: Instant::now(), heard: false, outgoing: VecDeque::new() }
+        let now = Instant::now();
+        Self {
+            bus,
+            buffer: Vec::new(),
+            heard_until: now,
+            heard: false,
+            listening_since: now,
+            outgoing: VecDeque::new(),
+        }
     }
 
     fn next_due(&self) -> Option<Instant> {
@@ -113,7 +124,8 @@ impl<'a> Session<'a> {
     }
 
     fn receive(&mut self, bytes: &[u8], baud: Option<u32>, now: Instant) {
-        if self.heard && now.saturating_duration_since(self.heard_until) > FRAME_GAP {
+        let silent_since = self.heard_until.max(self.listening_since);
+        if self.heard && now.saturating_duration_since(silent_since) > FRAME_GAP {
             // What began before the silence is no frame any more.
             self.bus.stray(self.buffer.len());
             self.buffer.clear();
