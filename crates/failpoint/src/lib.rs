@@ -6,7 +6,16 @@
 #![warn(missing_docs)]
 
 /// Every fail point in the code, in the order in which a reading passes them. A test compares this list with the sources.
-pub const KNOWN: &[&str] = &[];
+pub const KNOWN: &[&str] = &[
+    "store.writer.before_begin",
+    "store.writer.after_begin",
+    "store.writer.after_readings",
+    "store.writer.after_intervals",
+    "store.writer.after_exchanges",
+    "store.writer.before_commit",
+    "store.writer.after_commit",
+    "store.writer.after_acknowledge",
+];
 
 /// Marks a place. Aborts the process when armed for this name and count.
 #[inline]

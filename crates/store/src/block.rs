@@ -8,6 +8,8 @@
 //! step; the change of the mantissa; and, unless plain, version, current, mantissa present, broken rules, capture,
 //! occurrence, meter clock. Reading is total: damage is an error, never a wrong number of points.
 
+use std::collections::HashSet;
+
 use crate::versions::Content;
 
 const FORMAT: u8 = 1;
@@ -79,6 +81,11 @@ impl Block {
     pub(crate) fn given_up(&self, index: u32) -> Option<&GivenUp> {
         self.given_up.iter().find(|g| g.index <= index && index - g.index < g.count)
     }
+    /// The intervals that are filled or given up.
+    pub(crate) fn settled(&self) -> HashSet<u32> {
+        let filled = self.points.iter().filter(|p| p.current && p.content.is_good()).map(|p| p.index);
+        filled.chain(self.given_up.iter().flat_map(|g| g.index..g.index.saturating_add(g.count))).collect()
+    }
     /// Gives a slot up that is neither filled nor given up yet.
     pub(crate) fn give_up(&mut self, index: u32, at: i64, reason: i64) {
         if self.is_filled(index) || self.given_up(index).is_some() {
@@ -122,7 +129,7 @@ impl Block {
         let mut given_up = Vec::new();
         for _ in 0..input.count()? {
             let index = input.small()?;
-            let count = input.small()?;
+            let count = u32::try_from(input.count()?).map_err(|_| Damaged)?;
             given_up.push(GivenUp { index, count, at: input.signed()?, reason: input.signed()? });
         }
         if input.0.is_empty() { Ok(Self { points, given_up }) } else { Err(Damaged) }

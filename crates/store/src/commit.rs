@@ -19,7 +19,7 @@ use crate::metrics::Metrics;
 use crate::names::Names;
 use crate::on_demand::OnDemandValue;
 use crate::records::{Committed, DialogueRecord, GiveUp, Slot, Stored};
-use crate::slots::Grid;
+use crate::slots::{Grid, is_slot};
 use crate::versions::{self, Content, Decision};
 use crate::{Calendar, StoreError};
 
@@ -36,17 +36,17 @@ const SUSPECT: &str = "the values obtained broke a plausibility rule";
 const FAILURE_BYTES_MAX: usize = 512;
 
 /// Refuses a record that no transaction could store, before it joins a batch.
-pub(crate) fn check(record: &DialogueRecord) -> Result<(), StoreError> {
+pub(crate) fn check(record: &DialogueRecord, calendar: &Calendar) -> Result<(), StoreError> {
     let count = record.exchanges.len();
     let proofs = record.readings.iter().map(|(_, proof)| *proof).chain(record.clock.map(|c| c.proof));
     if let Some(index) = proofs.into_iter().find(|index| *index >= count) {
         return Err(StoreError::NoSuchProof { index, count });
     }
-    let reading_slots = record.readings.iter().map(|(r, _)| r.slot);
+    let read = record.readings.iter().map(|(r, _)| (r.series, r.slot));
     let failed = record.failures.iter().flat_map(|f| &f.slots);
-    let other_slots = failed.chain(record.given_up.iter().map(|g| &g.slot)).chain(record.retry.iter().map(|r| &r.slot));
-    match reading_slots.chain(other_slots.map(|s| s.time)).find(|at| slot_seconds(*at).is_none()) {
-        Some(at) => Err(StoreError::NotASlot { at }),
+    let others = failed.chain(record.given_up.iter().map(|g| &g.slot)).chain(record.retry.iter().map(|r| &r.slot));
+    match read.chain(others.map(|s| (s.series, s.time))).find(|(series, at)| !is_slot(*series, *at, calendar)) {
+        Some((_, at)) => Err(StoreError::NotASlot { at }),
         None => Ok(()),
     }
 }

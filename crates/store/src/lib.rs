@@ -13,23 +13,34 @@
 #![warn(missing_docs)]
 
 mod archive;
+mod backup;
 mod block;
 mod calendar;
+mod check;
+mod clock;
 mod codes;
 mod commit;
 mod config;
+mod consumption;
+mod devices;
 mod error;
+mod events;
+mod evidence;
+mod failures;
 mod gate;
 mod metrics;
 mod names;
 mod on_demand;
 mod plans;
+mod readings;
 mod records;
+mod reply_times;
 mod schema;
 mod secrets;
 pub mod slots;
 mod store;
 mod versions;
+mod work;
 mod writer;
 
 pub use archive::population::{MeterOnDay, PlaceOnDay};
@@ -37,15 +48,26 @@ pub use archive::{
     AreaRow, AreaView, BadRow, ChannelMeter, EdgeReading, ImportReport, InstallationView, MeterExchange, MeterFilter,
     MeterRow, MeterView, RowNote,
 };
+pub use backup::{BackupError, restore};
 pub use calendar::Calendar;
+pub use check::CheckReport;
+pub use clock::StoredClock;
 pub use commit::PROBE_AFTER_DAYS;
 pub use config::StoreConfig;
+pub use consumption::{Consumption, Segment, Unknown as ConsumptionUnknown};
+pub use devices::UnknownDevice;
 pub use error::{OpenError, StoreError};
+pub use events::{Event, EventFilter, Severity, StoredEvent};
+pub use evidence::{Evidence, EvidenceSize, Purged, StoredExchange};
+pub use failures::{FailureCount, Outage, StoredFailure};
 pub use on_demand::{OnDemandFailure, OnDemandRead, OnDemandState, OnDemandValue};
 pub use plans::PlanVersion;
+pub use readings::{KnownValue, ReadingQuery, ReadingVersion, Versions};
 pub use records::{ClockReading, Committed, DialogueRecord, FailedAttempt, GiveUp, OnDemandId, Retry, Slot, Stored};
+pub use reply_times::ReplyTimes;
 pub use schema::SCHEMA;
 pub use secrets::{MasterKey, MasterKeyError};
 pub use slots::MemoryDepth;
 pub use store::{DATABASE_FILE, Store};
+pub use work::{ClockDue, OpenSlot, Work, WorkQuery};
 pub use writer::{Permit, Writer};

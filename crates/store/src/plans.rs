@@ -91,8 +91,6 @@ impl Store {
         .bind(now.0)
         .execute(&mut *db)
         .await?;
-        // What is settled was settled for the plan as it was: look again from the start of what the edit may concern.
-        sqlx::query("DELETE FROM progress WHERE plan = ?").bind(id).execute(&mut *db).await?;
         turn.commit().await?;
         self.inner.names.plans.learn(id, plan.name.clone());
         self.changed();

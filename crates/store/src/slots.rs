@@ -27,6 +27,18 @@ pub fn times_on(task: &Task, day: Date, calendar: &Calendar) -> Vec<UtcMicros> {
     }
 }
 
+/// Whether the series can have a slot there: daily values at the start of a civil day, monthly ones of a month, intervals on
+/// the grid of their day, values of now at any whole second.
+pub fn is_slot(series: Series, at: UtcMicros, calendar: &Calendar) -> bool {
+    let starts_day = |day: Date| calendar.day_start(day) == at;
+    match series {
+        Series::Instant => crate::calendar::slot_seconds(at).is_some(),
+        Series::Daily => starts_day(calendar.day_of(at)),
+        Series::Monthly => starts_day(calendar.day_of(at).first_of_month()),
+        Series::Interval(minutes) => Grid::new(calendar, minutes).place(at).is_ok(),
+    }
+}
+
 /// When the value of a slot exists: at once when it is latched, at the end of an interval.
 pub fn complete_at(series: Series, slot: UtcMicros) -> UtcMicros {
     match series {

@@ -45,6 +45,7 @@ pub struct Writer {
     room: Arc<Semaphore>,
     capacity: u32,
     metrics: Arc<Metrics>,
+    calendar: Calendar,
     full: Arc<AtomicBool>,
     closing: CancellationToken,
     task: Arc<Mutex<Option<JoinHandle<()>>>>,
@@ -92,7 +93,7 @@ impl Writer {
     ///
     /// Dropped while it waits, the dialogue may be committed or not; offered again it is not stored twice.
     pub async fn record(&self, permit: Permit, record: DialogueRecord) -> Result<Committed, StoreError> {
-        check(&record)?;
+        check(&record, &self.calendar)?;
         let (done, committed) = oneshot::channel();
         self.jobs.send(Job { record, permit, done }).await.map_err(|_| StoreError::Closed)?;
         committed.await.map_err(|_| StoreError::Closed)?
@@ -132,6 +133,7 @@ pub(crate) fn start(
         room: Arc::new(Semaphore::new(usize::try_from(capacity).unwrap_or(usize::MAX >> 4))),
         capacity,
         metrics: Arc::clone(&metrics),
+        calendar: calendar.clone(),
         full: Arc::new(AtomicBool::new(false)),
         closing: CancellationToken::new(),
         task: Arc::new(Mutex::new(None)),

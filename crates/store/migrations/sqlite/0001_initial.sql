@@ -34,7 +34,7 @@ CREATE TABLE service_point_customer (
   PRIMARY KEY (service_point, from_day)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE meter (id INTEGER PRIMARY KEY, no TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE meter (id INTEGER PRIMARY KEY, no TEXT NOT NULL UNIQUE, created_at INTEGER NOT NULL) STRICT;
 CREATE TABLE meter_version (
   meter INTEGER NOT NULL, from_day INTEGER NOT NULL, until_day INTEGER NOT NULL,
   protocol TEXT NOT NULL, address INTEGER NOT NULL, model TEXT NOT NULL, channel INTEGER, state TEXT NOT NULL,
@@ -95,6 +95,8 @@ CREATE TABLE reading (
   PRIMARY KEY (series, slot, meter, register, version)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX reading_by_seq ON reading (seq);
+-- Daily and monthly slots of a meter can be enumerated; those of values of now cannot.
+CREATE INDEX reading_instant ON reading (meter, register, slot) WHERE series = 0;
 
 -- All versions of all points of one civil day, and the slots given up. Layout: store::block.
 CREATE TABLE interval_block (

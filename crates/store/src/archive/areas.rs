@@ -132,7 +132,7 @@ async fn store_area(
         && before != Some(reader)
     {
         let from: Option<i64> = known.try_get(3)?;
-        sqlx::query("UPDATE area_reader SET until_day = ? WHERE area = ? AND until_day = ? AND from_day < ?1")
+        sqlx::query("UPDATE area_reader SET until_day = ?1 WHERE area = ?2 AND until_day = ?3 AND from_day < ?1")
             .bind(today)
             .bind(id)
             .bind(STILL)

@@ -139,9 +139,11 @@ struct Place {
 /// The rows to be written, by table.
 #[derive(Default)]
 struct Changes {
-    meters: Vec<(i64, String)>,
+    meters: Vec<(i64, String, i64)>,
+    /// Meters that may be expected to hold slots from before what was settled.
+    unsettled: Vec<i64>,
     configs_closed: Vec<(i64, i64)>,
-    configs: Vec<(i64, i64, &'static str, u64, String, i64, &'static str)>,
+    configs: Vec<(i64, i64, i64, &'static str, u64, String, i64, &'static str)>,
     groups_closed: Vec<(i64, String)>,
     groups: Vec<(i64, String, i64)>,
     passwords: Vec<(i64, Vec<u8>)>,
@@ -155,6 +157,28 @@ struct Changes {
     installations_closed: Vec<(i64, i64)>,
     installations_moved: Vec<(i64, i64)>,
     installations: Vec<(i64, i64, i64, i64, u32, u32)>,
+}
+
+impl Changes {
+    fn close_config(&mut self, meter: i64, until: i64) {
+        match self.configs.iter_mut().find(|(of, _, open, ..)| *of == meter && *open == STILL) {
+            Some((_, _, open, ..)) => *open = until,
+            None => self.configs_closed.push((meter, until)),
+        }
+        self.configs.retain(|(_, from, until, ..)| from < until);
+    }
+    fn open_config(&mut self, meter: i64, from: i64, config: &Config) {
+        self.configs.push((
+            meter,
+            from,
+            STILL,
+            config.protocol.code(),
+            config.address.number(),
+            config.model.clone(),
+            config.channel,
+            config.state.code(),
+        ));
+    }
 }
 
 /// A chunk of rows, with everything the archive says about them.
@@ -330,7 +354,7 @@ impl<'a> Import<'a> {
         let wanted: BTreeSet<(i64, u64)> =
             rows.iter().filter_map(|r| Some((*self.channels.get(r.channel.as_str())?, r.address.number()))).collect();
         let found = sqlx::query(
-            "SELECT v.channel, v.address, m.no FROM json_each(?) AS j
+            "SELECT v.channel, v.address, m.no FROM json_each(?1) AS j
              CROSS JOIN meter_version AS v ON v.channel = j.value ->> 0 AND v.address = j.value ->> 1
              JOIN meter AS m ON m.id = v.meter
              JOIN installation AS i ON i.meter = v.meter AND i.until_at = ?2
@@ -393,7 +417,7 @@ impl<'a> Import<'a> {
             |k| k.id,
         );
         if known.is_none() {
-            self.changes.meters.push((id, row.no.to_string()));
+            self.changes.meters.push((id, row.no.to_string(), self.now.0));
         }
         let place = self.place(row, report, &mut changed);
         self.store_config(id, known.as_ref(), &config, &mut changed);
@@ -564,18 +588,9 @@ impl<'a> Import<'a> {
         }
         *changed = true;
         if known.is_some() {
-            self.changes.configs_closed.push((id, self.today));
+            self.changes.close_config(id, self.today);
         }
-        let from = known.map_or(BEGINNING, |_| self.today);
-        self.changes.configs.push((
-            id,
-            from,
-            config.protocol.code(),
-            config.address.number(),
-            config.model.clone(),
-            config.channel,
-            config.state.code(),
-        ));
+        self.changes.open_config(id, known.map_or(BEGINNING, |_| self.today), config);
     }
 
     fn store_groups(&mut self, id: i64, row: &MeterRow, known: Option<&Known>, changed: &mut bool) -> BTreeSet<String> {
@@ -629,6 +644,9 @@ impl<'a> Import<'a> {
     ) -> Option<Installed> {
         let before = known.and_then(|k| k.installed.clone());
         *changed |= step != Step::Nothing;
+        if let (Some(known), Step::MoveStart { .. } | Step::Install { .. }) = (known, step) {
+            self.changes.unsettled.push(known.id);
+        }
         match step {
             Step::Nothing => before,
             Step::TakeDown => {
@@ -674,7 +692,19 @@ impl<'a> Import<'a> {
             self.addresses.remove(&key);
         }
         self.close(installed.id, from);
+        self.retire(&old, from);
         report.remark(row.line, format!("takes the place of meter {old} at service point {}", row.service_point));
+    }
+
+    /// A meter that another took the place of is retired from the first day on none of whose slots it still holds.
+    fn retire(&mut self, no: &MeterNo, at: i64) {
+        let Some(known) = self.meters.get_mut(no) else { return };
+        let last = day_number(self.calendar.day_of(UtcMicros(at - 1)));
+        let from = (last + 1).max(known.config_from);
+        known.config.state = MeterState::Retired;
+        known.config_from = from;
+        self.changes.close_config(known.id, from);
+        self.changes.open_config(known.id, from, &known.config);
     }
 
     fn vacate(&mut self, no: &MeterNo, at: i64) {
@@ -710,8 +740,13 @@ impl<'a> Import<'a> {
 
     pub(super) async fn write(self, db: &mut SqliteConnection) -> Result<(), StoreError> {
         let Self { today, changes, .. } = self;
-        each(db, "INSERT INTO meter (id, no) SELECT value ->> 0, value ->> 1 FROM json_each(?)", &changes.meters)
-            .await?;
+        each(
+            db,
+            "INSERT INTO meter (id, no, created_at) SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?)",
+            &changes.meters,
+        )
+        .await?;
+        each(db, "DELETE FROM progress WHERE meter IN (SELECT value FROM json_each(?))", &changes.unsettled).await?;
         each(
             db,
             "UPDATE meter_version SET until_day = j.value ->> 1 FROM json_each(?) AS j
@@ -722,7 +757,7 @@ impl<'a> Import<'a> {
         each(
             db,
             "INSERT INTO meter_version (meter, from_day, until_day, protocol, address, model, channel, state)
-             SELECT value ->> 0, value ->> 1, 9007199254740991, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6
+             SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7
              FROM json_each(?) WHERE true
              ON CONFLICT (meter, from_day) DO UPDATE SET until_day = excluded.until_day, protocol = excluded.protocol,
              address = excluded.address, model = excluded.model, channel = excluded.channel, state = excluded.state",
@@ -813,13 +848,13 @@ async fn write_places(db: &mut SqliteConnection, changes: &Changes, today: i64) 
 async fn write_installations(db: &mut SqliteConnection, changes: &Changes) -> Result<(), StoreError> {
     each(
         db,
-        "UPDATE installation SET from_at = j.value ->> 1 FROM json_each(?) AS j WHERE id = j.value ->> 0",
+        "UPDATE installation SET from_at = j.value ->> 1 FROM json_each(?) AS j WHERE installation.id = j.value ->> 0",
         &changes.installations_moved,
     )
     .await?;
     each(
         db,
-        "UPDATE installation SET until_at = j.value ->> 1 FROM json_each(?) AS j WHERE id = j.value ->> 0",
+        "UPDATE installation SET until_at = j.value ->> 1 FROM json_each(?) AS j WHERE installation.id = j.value ->> 0",
         &changes.installations_closed,
     )
     .await?;

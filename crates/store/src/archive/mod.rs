@@ -8,10 +8,11 @@ mod areas;
 mod channels;
 mod exchange;
 mod import;
-mod meters;
+pub(crate) mod meters;
 pub(crate) mod population;
 
 pub use areas::{AreaRow, AreaView};
+pub(crate) use exchange::Edge;
 pub use exchange::{EdgeReading, MeterExchange};
 pub use import::MeterRow;
 pub use meters::{ChannelMeter, InstallationView, MeterFilter, MeterView};

@@ -1,0 +1,150 @@
+//! Backup of a running store, restore into a stopped one.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Row};
+
+use crate::store::{DATABASE_FILE, close, lock, read_options};
+use crate::{OpenError, SCHEMA, Store, StoreError, schema};
+
+/// Why a backup or a restore did not happen. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// The target exists; backups are never overwritten.
+    #[error("{} exists already: give another name", path.display())]
+    Exists {
+        /// Which.
+        path: PathBuf,
+    },
+    /// A file could not be read or written.
+    #[error("cannot use {}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The database could not be read.
+    #[error("the database could not be copied")]
+    Store(#[from] StoreError),
+    /// The data directory is in use, or can't be used.
+    #[error("cannot restore into the data directory")]
+    Open(#[from] OpenError),
+    /// The file is not a backup that can be restored.
+    #[error("{} cannot be restored: {reason}", path.display())]
+    NotABackup {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Store {
+    /// Writes a consistent copy of the database as of now, while everything goes on. The file appears when it is whole.
+    pub async fn backup(&self, target: &Path) -> Result<(), BackupError> {
+        if target.exists() {
+            return Err(BackupError::Exists { path: target.to_owned() });
+        }
+        let part = with_suffix(target, ".part");
+        let file_error = |path: &Path| {
+            let path = path.to_owned();
+            move |source| BackupError::File { path, source }
+        };
+        if part.exists() {
+            std::fs::remove_file(&part).map_err(file_error(&part))?;
+        }
+        // Of its own, and able to write, as the copy is attached to it; it takes no write lock on our database.
+        let options = SqliteConnectOptions::new().filename(self.file()).disable_statement_logging();
+        let mut connection = options.connect().await.map_err(StoreError::from)?;
+        let copied =
+            sqlx::query("VACUUM INTO ?").bind(part.to_string_lossy().into_owned()).execute(&mut connection).await;
+        close(connection).await?;
+        copied.map_err(StoreError::from)?;
+        File::open(&part).and_then(|file| file.sync_all()).map_err(file_error(&part))?;
+        std::fs::rename(&part, target).map_err(file_error(target))?;
+        sync_folder_of(target)
+    }
+}
+
+/// Puts a backup in the place of the database of a data directory in which no server runs.
+///
+/// What was there is kept beside it as `hes.db.before-restore` (one such file; an older one is replaced).
+pub async fn restore(backup: &Path, data_dir: &Path) -> Result<(), BackupError> {
+    let _lock = lock(data_dir)?;
+    verify(backup).await?;
+    let file = data_dir.join(DATABASE_FILE);
+    let coming = with_suffix(&file, ".restoring");
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| BackupError::File { path, source }
+    };
+    std::fs::copy(backup, &coming).map_err(failed(&coming))?;
+    File::open(&coming).and_then(|f| f.sync_all()).map_err(failed(&coming))?;
+    // The old log goes before the new file comes: a log beside a file that it does not belong to would be replayed into it.
+    for suffix in ["", "-wal"] {
+        let old = with_suffix(&file, suffix);
+        let kept = with_suffix(&with_suffix(&file, ".before-restore"), suffix);
+        if kept.exists() {
+            std::fs::remove_file(&kept).map_err(failed(&kept))?;
+        }
+        if old.exists() {
+            std::fs::hard_link(&old, &kept).map_err(failed(&kept))?;
+        }
+    }
+    for suffix in ["-wal", "-shm"] {
+        let old = with_suffix(&file, suffix);
+        if old.exists() {
+            std::fs::remove_file(&old).map_err(failed(&old))?;
+        }
+    }
+    std::fs::rename(&coming, &file).map_err(failed(&file))?;
+    sync_folder_of(&file)
+}
+
+/// Refuses what is not a whole database of a schema that we know.
+async fn verify(backup: &Path) -> Result<(), BackupError> {
+    let refuse = |reason: String| BackupError::NotABackup { path: backup.to_owned(), reason };
+    if !backup.is_file() {
+        return Err(refuse("there is no such file".to_owned()));
+    }
+    // Immutable: a backup is one file, and reading it must not leave others beside it.
+    let options = read_options(backup).immutable(true);
+    let mut connection = options.connect().await.map_err(|e| refuse(e.to_string()))?;
+    let checked = async {
+        let found = schema::version(&mut connection).await?;
+        let result: String = sqlx::query("PRAGMA integrity_check(1)").fetch_one(&mut connection).await?.try_get(0)?;
+        Ok::<_, sqlx::Error>((found, result))
+    }
+    .await;
+    close(connection).await?;
+    match checked {
+        Err(error) => Err(refuse(error.to_string())),
+        Ok((0, _)) => Err(refuse("it is not a database of hes".to_owned())),
+        Ok((found, _)) if found > SCHEMA => {
+            Err(refuse(format!("it has schema {found}, this hes knows up to {SCHEMA}: install the newer hes")))
+        }
+        Ok((_, result)) if result != "ok" => Err(refuse(result)),
+        Ok(_) => Ok(()),
+    }
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// Makes a rename durable.
+fn sync_folder_of(file: &Path) -> Result<(), BackupError> {
+    let folder = match file.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    File::open(folder)
+        .and_then(|f| f.sync_all())
+        .map_err(|source| BackupError::File { path: folder.to_owned(), source })
+}

@@ -1,0 +1,1 @@
+//! The archive: import, its conflicts, and what stood there on a past day.

@@ -1,0 +1,116 @@
+//! Planned work: what is missing, what waits, what is given up.
+
+use std::collections::BTreeSet;
+
+use hes_model::{Class, Failure, FailureKind, Quality, Series, Task, UtcMicros};
+use hes_store::{FailedAttempt, GiveUp, Retry};
+use jiff::civil::date;
+
+use crate::bench::{Bench, IMPORT, TODAY, record, slot};
+
+fn daily() -> Task {
+    Task::Daily { registers: vec![IMPORT] }
+}
+
+#[tokio::test]
+async fn every_expected_day_is_missing_until_it_is_committed_and_the_newest_comes_first() {
+    let bench = Bench::with_meters(2).await;
+    bench.plan("night", daily(), date(2026, 11, 20)).await;
+    let work = bench.missing_at(bench.now()).await;
+    assert!(work.complete);
+    let days: Vec<_> = work.slots.iter().map(|s| bench.calendar().day_of(s.slot.time).day()).collect();
+    assert_eq!(days, [24, 24, 23, 23, 22, 22, 21, 21, 20, 20]);
+    let classes: BTreeSet<_> = work.slots.iter().map(|s| (s.slot.time, s.class)).collect();
+    assert!(classes.contains(&(bench.midnight(TODAY), Class::Scheduled)));
+    assert!(classes.contains(&(bench.midnight(date(2026, 11, 23)), Class::Backfill)));
+
+    let m1 = bench.meter("M1").await;
+    bench.record(record((20..=24).map(|d| bench.daily(m1, date(2026, 11, d), 100 * i64::from(d))).collect())).await;
+    let left = bench.missing_at(bench.now()).await.slots;
+    assert!(left.iter().all(|s| s.meter != m1) && left.len() == 5, "{left:?}");
+}
+
+#[tokio::test]
+async fn a_slot_that_failed_waits_as_told_and_is_offered_again_with_its_tries() {
+    let bench = Bench::with_meters(1).await;
+    bench.plan("night", daily(), TODAY).await;
+    let meter = bench.meter("M1").await;
+    let slot = slot(Series::Daily, bench.midnight(TODAY));
+    let later = UtcMicros(bench.now().0 + 600_000_000);
+    let mut failed = record(vec![bench.daily(meter, TODAY, 1)]);
+    failed.readings.clear();
+    failed.failures.push(FailedAttempt {
+        at: bench.now(),
+        failure: Failure::new(FailureKind::Refused, "no such data"),
+        slots: vec![slot],
+    });
+    failed.retry.push(Retry { slot, not_before: later });
+    bench.record(failed.clone()).await;
+
+    let waiting = bench.missing_at(bench.now()).await;
+    assert_eq!((waiting.slots.len(), waiting.next_retry), (0, Some(later)));
+    let again = bench.missing_at(later).await.slots;
+    assert_eq!(again.len(), 1);
+    assert_eq!((again[0].tries, again[0].last_failure), (1, Some(FailureKind::Refused)));
+
+    bench.record(failed).await;
+    assert_eq!(bench.missing_at(later).await.slots[0].tries, 2);
+    bench.read(bench.daily(meter, TODAY, 5)).await;
+    assert_eq!(bench.missing_at(later).await.slots, []);
+}
+
+#[tokio::test]
+async fn a_slot_with_suspects_only_stays_open_and_ends_as_suspect_when_it_leaves_the_memory() {
+    let bench = Bench::with_meters(1).await;
+    bench.plan("night", daily(), TODAY).await;
+    let meter = bench.meter("M1").await;
+    let mut suspect = bench.daily(meter, TODAY, 5);
+    suspect.quality = Quality::Suspect(vec!["V04".into()]);
+    bench.read(suspect).await;
+    let open = bench.missing_at(bench.now()).await.slots;
+    assert_eq!(open.len(), 1);
+    assert_eq!(open[0].last_failure, Some(FailureKind::Suspect));
+
+    let much_later = bench.calendar().instant(date(2027, 2, 1).at(12, 0, 0, 0));
+    let work = bench.missing_at(much_later).await;
+    assert!(work.slots.iter().all(|s| s.slot.time > bench.midnight(TODAY)));
+}
+
+#[tokio::test]
+async fn what_is_given_up_is_not_asked_again_and_a_register_that_is_not_supported_only_when_it_is_probed() {
+    let bench = Bench::with_meters(1).await;
+    bench.plan("night", daily(), date(2026, 11, 22)).await;
+    let meter = bench.meter("M1").await;
+    let mut refused = record(vec![bench.daily(meter, TODAY, 1)]);
+    refused.readings.clear();
+    refused.given_up.push(GiveUp {
+        slot: slot(Series::Daily, bench.midnight(TODAY)),
+        at: bench.now(),
+        reason: Failure::new(FailureKind::NotSupported, "no such data"),
+    });
+    bench.record(refused).await;
+    assert_eq!(bench.missing_at(bench.now()).await.slots, [], "the older days are given up with it");
+    let tomorrow = bench.calendar().instant(date(2026, 11, 25).at(10, 0, 0, 0));
+    assert_eq!(bench.missing_at(tomorrow).await.slots, []);
+    let after_a_day = bench.calendar().instant(date(2026, 11, 26).at(10, 8, 0, 0));
+    let probe = bench.missing_at(after_a_day).await.slots;
+    assert_eq!(probe.iter().map(|s| s.slot.time).collect::<Vec<_>>(), [bench.midnight(date(2026, 11, 26))]);
+}
+
+#[tokio::test]
+async fn points_of_a_profile_are_recovered_one_by_one() {
+    let bench = Bench::with_meters(1).await;
+    bench.plan("profile", Task::Interval { minutes: 15, registers: vec![IMPORT] }, TODAY).await;
+    let meter = bench.meter("M1").await;
+    let start = bench.midnight(TODAY).0;
+    let at = |n: i64| UtcMicros(start + n * 900_000_000);
+    // 10:07: forty intervals are complete, and settled for a minute.
+    assert_eq!(bench.missing_at(bench.now()).await.slots.len(), 40);
+    let readings: Vec<_> = (0..40)
+        .filter(|n| ![3, 17].contains(n))
+        .map(|n| bench.reading(meter, Series::Interval(15), at(n), 100 + n))
+        .collect();
+    bench.record(record(readings)).await;
+    let left: BTreeSet<_> = bench.missing_at(bench.now()).await.slots.iter().map(|s| s.slot.time).collect();
+    assert_eq!(left, BTreeSet::from([at(3), at(17)]));
+}
