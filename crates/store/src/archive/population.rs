@@ -1,15 +1,15 @@
 //! The meters of a civil day as the archive stood then: the ground of planning and of every report.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 
-use futures_util::TryStreamExt;
 use hes_model::{
-    AreaCode, ChannelName, MeterId, MeterNo, MeterState, ModelName, Protocol, ReaderCode, Scope, ServicePointNo,
-    Transformers, UtcMicros,
+    AreaCode, ChannelName, CustomerNo, MeterId, MeterNo, MeterState, ModelName, Protocol, ReaderCode, Scope,
+    ServicePointNo, Transformers, UtcMicros,
 };
 use jiff::civil::Date;
 use sqlx::sqlite::{SqlitePool, SqliteRow};
-use sqlx::{Row, Sqlite, SqliteConnection};
+use sqlx::{Row, Sqlite};
 
 use super::STILL;
 use super::meters::{parse_meter_no, parse_protocol, parse_state};
@@ -55,6 +55,10 @@ pub struct PlaceOnDay {
     pub reader: Option<ReaderCode>,
     /// The reader's name.
     pub reader_name: Option<String>,
+    /// Whose supply it was that day.
+    pub customer: Option<CustomerNo>,
+    /// That customer's name.
+    pub customer_name: Option<String>,
 }
 
 impl MeterOnDay {
@@ -68,7 +72,7 @@ macro_rules! population {
     ($where:literal) => {
         concat!(
             "SELECT m.id, m.no, v.protocol, v.model, c.name, v.state,
-                    i.from_at, i.until_at, p.no, i.ct, i.pt, a.code, a.name, r.code, r.name
+                    i.from_at, i.until_at, p.no, i.ct, i.pt, a.code, a.name, r.code, r.name, k.no, k.name
              FROM meter_version AS v
              JOIN meter AS m ON m.id = v.meter
              LEFT JOIN channel AS c ON c.id = v.channel
@@ -78,61 +82,25 @@ macro_rules! population {
              LEFT JOIN area AS a ON a.id = pa.area
              LEFT JOIN area_reader AS ar ON ar.area = a.id AND ar.from_day <= ?1 AND ar.until_day > ?1
              LEFT JOIN reader AS r ON r.id = ar.reader
+             LEFT JOIN service_point_customer AS pc ON pc.service_point = p.id
+               AND pc.from_day <= ?1 AND pc.until_day > ?1
+             LEFT JOIN customer AS k ON k.id = pc.customer
              WHERE v.from_day <= ?1 AND v.until_day > ?1 ",
             $where
         )
     };
 }
 
-/// Every meter of a day in the order of rows, one after another through `each`: memory stays flat.
-pub(crate) async fn for_each(
-    db: &mut SqliteConnection,
-    calendar: &Calendar,
-    day: Date,
-    mut each: impl AsyncFnMut(MeterOnDay) -> Result<(), StoreError>,
-) -> Result<(), StoreError> {
-    let query = bind(sqlx::query(population!("ORDER BY v.meter, i.from_at")), calendar, day);
-    let mut rows = query.fetch(db);
-    let mut current: Option<MeterOnDay> = None;
-    while let Some(row) = rows.try_next().await? {
-        let meter = MeterId(row.try_get(0)?);
-        match &mut current {
-            Some(now) if now.meter == meter => now.places.extend(place(&row)?),
-            _ => {
-                if let Some(done) = current.replace(meter_on_day(meter, &row)?) {
-                    each(done).await?;
-                }
-            }
-        }
-    }
-    match current {
-        Some(done) => each(done).await,
-        None => Ok(()),
-    }
-}
-
-/// The meters of a channel on a day.
-pub(crate) async fn of_channel(
+/// The meters of a day whose rows are in a range, in order.
+pub(crate) async fn of_rows(
     pool: &SqlitePool,
     calendar: &Calendar,
     day: Date,
-    channel: i64,
+    rows: RangeInclusive<i64>,
 ) -> Result<Vec<MeterOnDay>, StoreError> {
-    let query = bind(sqlx::query(population!("AND v.channel = ?4 ORDER BY v.meter, i.from_at")), calendar, day);
-    let rows = query.bind(channel).fetch_all(pool).await?;
-    collect(&rows)
-}
-
-/// One meter on a day; `None` when the archive did not know it then.
-pub(crate) async fn of_meter(
-    pool: &SqlitePool,
-    calendar: &Calendar,
-    day: Date,
-    meter: MeterId,
-) -> Result<Option<MeterOnDay>, StoreError> {
-    let query = bind(sqlx::query(population!("AND v.meter = ?4 ORDER BY i.from_at")), calendar, day);
-    let rows = query.bind(meter.0).fetch_all(pool).await?;
-    Ok(collect(&rows)?.pop())
+    let sql = population!("AND v.meter BETWEEN ?4 AND ?5 ORDER BY v.meter, i.from_at");
+    let found = bind(sqlx::query(sql), calendar, day).bind(*rows.start()).bind(*rows.end()).fetch_all(pool).await?;
+    collect(&found)
 }
 
 type Query = sqlx::query::Query<'static, Sqlite, sqlx::sqlite::SqliteArguments>;
@@ -180,6 +148,8 @@ fn place(row: &SqliteRow) -> Result<Option<PlaceOnDay>, StoreError> {
         area_name: row.try_get(12)?,
         reader: row.try_get::<Option<String>, _>(13)?.map(parse_name).transpose()?,
         reader_name: row.try_get(14)?,
+        customer: row.try_get::<Option<String>, _>(15)?.map(parse_name).transpose()?,
+        customer_name: row.try_get(16)?,
     }))
 }
 
@@ -194,6 +164,16 @@ pub(crate) async fn groups_on(pool: &SqlitePool, day: Date) -> Result<HashMap<i6
         groups.entry(row.try_get(0)?).or_default().push(row.try_get(1)?);
     }
     Ok(groups)
+}
+
+/// Who was in which group when: periods of days by group and meter.
+pub(crate) async fn memberships(pool: &SqlitePool) -> Result<HashMap<(String, i64), Vec<(i64, i64)>>, StoreError> {
+    let rows = sqlx::query("SELECT name, meter, from_day, until_day FROM meter_group").fetch_all(pool).await?;
+    let mut periods: HashMap<(String, i64), Vec<(i64, i64)>> = HashMap::new();
+    for row in rows {
+        periods.entry((row.try_get(0)?, row.try_get(1)?)).or_default().push((row.try_get(2)?, row.try_get(3)?));
+    }
+    Ok(periods)
 }
 
 /// Whether a plan's scope takes in a meter at one of its places.

@@ -74,6 +74,9 @@ async fn a_slot_with_suspects_only_stays_open_and_ends_as_suspect_when_it_leaves
     let much_later = bench.calendar().instant(date(2027, 2, 1).at(12, 0, 0, 0));
     let work = bench.missing_at(much_later).await;
     assert!(work.slots.iter().all(|s| s.slot.time > bench.midnight(TODAY)));
+    let gaps = bench.store.gaps(TODAY, much_later, None, 100).await.unwrap();
+    assert_eq!(gaps.len(), 1);
+    assert_eq!(gaps[0].cause.as_ref().map(|c| c.kind), Some(FailureKind::Suspect));
 }
 
 #[tokio::test]
