@@ -295,6 +295,9 @@ impl Builder<'_> {
 
     fn meter(&mut self, bus: &Bus, mut spec: MeterSpec) {
         let seed = self.config.seed;
+        // Nothing is kept between two runs. A fleet that follows the wall must still have latched the same yesterday,
+        // so its clocks are off by as much as ever, unless a drift is asked for.
+        spec.drift_ppm = self.config.clock.start.is_none().then_some(0.0);
         let Some((address, exception)) = self.exceptions.iter().find(|(address, _)| *address == spec.address) else {
             bus.add(Meter::new(&spec, seed, self.started), false);
             return;
@@ -302,7 +305,7 @@ impl Builder<'_> {
         self.used.insert(*address);
         spec.start_digits = exception.start_kwh.saturating_mul(100);
         spec.clock_offset_ms = exception.clock_offset_s.map(millis);
-        spec.drift_ppm = exception.drift_ppm;
+        spec.drift_ppm = exception.drift_ppm.or(spec.drift_ppm);
         spec.born = exception.installed;
         let mut meter = Meter::new(&spec, seed, self.started);
         meter.set_relay_delay(exception.relay_delay_ms);

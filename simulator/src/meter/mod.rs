@@ -196,13 +196,12 @@ impl Meter {
     /// Makes a meter in a fleet of this seed that starts at `now`.
     pub fn new(spec: &MeterSpec, fleet_seed: u64, now: Civil) -> Self {
         let seed = mix(fleet_seed, about::METER ^ spec.address);
-        let age_days = 430 + i64::try_from(draw(seed, about::AGE, 2_000)).unwrap_or(0);
         let offset = spec.clock_offset_ms.unwrap_or_else(|| around(seed, about::CLOCK, 3_000));
         let drift_ppb = spec.drift_ppm.map_or_else(|| around(seed, about::DRIFT, 3_000), parts_per_billion);
         Self {
             address: spec.address,
             seed,
-            born: spec.born.unwrap_or(now.plus(-age_days * DAY)),
+            born: spec.born.unwrap_or_else(|| installed(seed, now)),
             clock: Timepiece::new(now, offset, drift_ppb),
             start_digits: spec.start_digits,
             dialect: spec.dialect,
@@ -355,6 +354,16 @@ impl Meter {
             reactive_2: word(0x0400_0603, 0x50),
         }
     }
+}
+
+/// When a meter was installed: on a day that its seed alone decides, so that a fleet which follows the wall shows the
+/// same counters after a restart. A fleet that starts before any such day could have passed is as old as it needs.
+fn installed(seed: u64, now: Civil) -> Civil {
+    const FIRST_DAY: i64 = 16_436; // 2015-01-01
+    const LAST_AGE_DAYS: i64 = 430; // more than twelve settlements
+    let day = i64::try_from(draw(seed, about::AGE, 2_000)).unwrap_or(0);
+    let noon = Civil::midnight(FIRST_DAY + day).plus(DAY / 2);
+    if noon.plus(LAST_AGE_DAYS * DAY) < now { noon } else { now.plus(-(LAST_AGE_DAYS + day) * DAY) }
 }
 
 /// Room for an item, one byte of it and a sequence number; less would never end.

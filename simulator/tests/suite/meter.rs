@@ -351,3 +351,16 @@ fn a_meter_of_active_energy_only_refuses_the_rest_and_leaves_its_place_in_a_bloc
     let record = meter.item(0x0600_0002, now).unwrap();
     assert!(record.windows(10).any(|w| w == [&[0xFF; 8][..], &[0xAA, 0xAA]].concat()), "no reactive, no quadrants");
 }
+
+#[test]
+fn when_the_simulator_was_started_changes_nothing_that_a_meter_without_drift_says() {
+    let now = at("2026-11-24T10:00:00");
+    for address in 1..50 {
+        let spec = MeterSpec { drift_ppm: Some(0.0), ..MeterSpec::household(address) };
+        let before = Meter::new(&spec, SEED, now.plus(-200 * DAY));
+        let after = Meter::new(&spec, SEED, now.plus(-DAY));
+        for item in [0x0001_0000, 0x0506_013E, 0x0506_0001, 0x0400_0102, 0x0101_0000, 0x0311_0000] {
+            assert_eq!(before.item(item, now), after.item(item, now), "{item:08X} of {address}");
+        }
+    }
+}
