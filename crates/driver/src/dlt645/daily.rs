@@ -18,7 +18,7 @@ use super::taking::{self, Latched, State};
 use crate::{Env, Exchange, FreezeForm, Model};
 
 /// Indices asked for one day before it is given up for now: more than the search needs on any meter that holds still.
-const MOST_ASKED: usize = 12;
+const MOST_ASKED: usize = 16;
 /// A meter's clock may be behind: for so long after midnight a freeze that is not there is expected to come.
 const LATE_LATCH: Time = jiff::civil::time(1, 0, 0, 0);
 
@@ -75,7 +75,7 @@ impl Freezes<'_> {
     ) -> Result<(), Failure> {
         for asked in 0..MOST_ASKED {
             let spoiled = match (self.ledger.next(day, asked), self.form) {
-                (Step::Ask(index) | Step::Found(index), FreezeForm::Block) => self.block(dialogue, index).await?,
+                (Step::Ask(index) | Step::Found(index), FreezeForm::Block) => self.block(dialogue, index, day).await?,
                 (Step::Ask(index), FreezeForm::Items) => self.stamp(dialogue, index).await?,
                 (Step::Found(index), FreezeForm::Items) => self.items(dialogue, index, day).await?,
                 (Step::NotYet { newest }, _) => Some(self.not_yet(newest)),
@@ -100,6 +100,7 @@ impl Freezes<'_> {
         &mut self,
         dialogue: &mut Dialogue<'_, L, E>,
         index: u8,
+        day: Date,
     ) -> Result<Option<Failure>, Failure> {
         let item = daily_item(0xFF, index);
         match dialogue.read(item, LONGEST_DATA).await? {
@@ -110,8 +111,11 @@ impl Freezes<'_> {
                 };
                 self.ledger.saw(index, Latch::At(freeze.at));
                 match freeze.said.state {
-                    State::Whole => self.hand_out(dialogue, freeze, &answered),
                     State::Damaged => self.form = FreezeForm::Items,
+                    // A freeze of another day than is being looked for is not handed out, not even if that day was asked
+                    // for too: nothing but its own time would speak for it.
+                    State::Whole if freeze.at == midnight(day) => self.hand_out(dialogue, freeze, &answered),
+                    State::Whole => {}
                 }
                 Ok(None)
             }
@@ -174,12 +178,10 @@ impl Freezes<'_> {
         Ok(None)
     }
 
-    /// Hands out a freeze if its day was asked for, and says what it goes without.
+    /// Hands out a freeze, and says what it goes without.
     fn hand_out<L: Exchange, E: Env>(&mut self, dialogue: &mut Dialogue<'_, L, E>, freeze: Latched, from: &Answered) {
         let day = freeze.at.date();
-        if freeze.at.time() != Time::midnight() || !self.open.remove(&day) {
-            return;
-        }
+        self.open.remove(&day);
         for &register in self.registers {
             if freeze.said.lacks(register).is_some() {
                 let detail = "the meter's freezes go without this register";
@@ -233,8 +235,12 @@ fn daily_item(part: u8, index: u8) -> DataId {
     DataId::V2007(u32::from_be_bytes([0x05, 0x06, part, index]))
 }
 
+fn midnight(day: Date) -> DateTime {
+    day.to_datetime(Time::midnight())
+}
+
 fn slot(day: Date) -> Option<MeterClock> {
-    Some(MeterClock(day.to_datetime(Time::midnight())))
+    Some(MeterClock(midnight(day)))
 }
 
 fn observation(taken: taking::Taken, day: Date, proof: usize) -> Observation {

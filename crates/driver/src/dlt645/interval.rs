@@ -113,34 +113,37 @@ impl Records {
             return Ok(window.to);
         };
         let command = Command::Read { item, blocks: Some(window.len()), since: Some(since) };
-        let mut skipped = None;
+        let mut before: Option<Vec<DateTime>> = None;
         let failure = loop {
-            match dialogue.ask(&command, LONGEST_DATA).await? {
-                Reply::Data(answered) if answered.data.is_empty() => {
-                    return self.without_records(dialogue, window).await;
-                }
-                Reply::Data(answered) => {
-                    let records = taking::latched(item, &answered.data);
-                    if let Err(failure) = in_order(&records, window.from) {
-                        break failure;
-                    }
-                    let first = records.first().map(|record| record.at);
-                    // An answer that skips the whole window may be a late one to another question: it must come twice.
-                    if first < Some(window.to) || first == skipped {
-                        return Ok(self.hand_out(dialogue, window, records, answered.proof));
-                    }
-                    if skipped.is_some() {
-                        break Failure::new(FailureKind::WrongItem, "twice asked, the meter began with another record");
-                    }
-                    skipped = first;
-                }
+            let answered = match dialogue.ask(&command, LONGEST_DATA).await? {
+                Reply::Data(answered) if !answered.data.is_empty() => answered,
                 Reply::Refused(refusal) if refusal.errors.not_authorised() => break refusal.failure,
-                Reply::Refused(_) => return self.without_records(dialogue, window).await,
+                Reply::Data(_) | Reply::Refused(_) => return self.without_records(dialogue, window).await,
                 Reply::Spoiled(failure) => break failure,
+            };
+            let records = taking::latched(item, &answered.data);
+            if let Err(failure) = in_order(&records, window.from) {
+                break failure;
             }
+            // That the meter does not hold a record is a verdict for good, and a time damaged under a right check sum, or
+            // a late answer to another question, looks the same: an answer with a hole must come twice.
+            let times: Vec<DateTime> = records.iter().map(|record| record.at).collect();
+            if self.has_no_hole(window, &times) || before.as_ref() == Some(&times) {
+                return Ok(self.hand_out(dialogue, window, records, answered.proof));
+            }
+            if before.is_some() {
+                break Failure::new(FailureKind::WrongItem, "twice asked, the meter answered with other records");
+            }
+            before = Some(times);
         };
         missing(dialogue, &self.registers, window, &failure);
         Ok(window.to)
+    }
+
+    /// Whether every slot up to the last record has its own.
+    fn has_no_hole(&self, window: Range, times: &[DateTime]) -> bool {
+        let end = times.last().map_or(window.from, |last| self.range.next(*last)).min(self.range.to);
+        (Range { to: end, ..window }).slots().all(|slot| times.contains(&slot))
     }
 
     /// The meter has nothing from that time on: it is before its oldest record, after its newest, or in a gap.

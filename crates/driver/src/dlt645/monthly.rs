@@ -9,8 +9,10 @@ use std::time::Duration;
 use hes_dlt645::items::History;
 use hes_dlt645::{DataId, Dialect};
 use hes_model::{Failure, FailureKind, MeterClock, Obis, Observation, Series};
+use jiff::SignedDuration;
 use jiff::civil::{Date, Time};
 
+use super::civil;
 use super::clock::{self, Shown};
 use super::dialogue::{Dialogue, Reply};
 use super::registers::{self, Finding};
@@ -20,6 +22,8 @@ use crate::{Env, Exchange, Model, Settlement};
 
 /// How far the meter's clock, as we reckon it, may be from what it shows when a settlement is near.
 const MARGIN: Duration = Duration::from_secs(60);
+/// A meter whose clock is further off settles on other days than the ones its months are named after.
+const CLOCK_LIMIT: SignedDuration = SignedDuration::from_hours(24);
 /// A settlement day that is set, 04000B01 to 04000B03.
 const SETTLEMENT_DAYS: [u32; 3] = [0x0400_0B01, 0x0400_0B02, 0x0400_0B03];
 
@@ -75,8 +79,16 @@ async fn basis<L: Exchange, E: Env>(
         Ok(days) => days,
         Err(failure) => return Ok(Err(failure)),
     };
-    let shown = clock::read(dialogue).await?;
-    Ok(shown.map(|shown| Basis { days, shown, depth: profile.depth }))
+    let shown = match clock::read(dialogue).await? {
+        Ok(shown) => shown,
+        Err(failure) => return Ok(Err(failure)),
+    };
+    let host = civil::in_zone(shown.at, dialogue.env.zone());
+    if shown.meter.duration_since(host).abs() > CLOCK_LIMIT {
+        let detail = format!("the meter shows {} at {host}: nobody can tell its settlements' months", shown.meter);
+        return Ok(Err(Failure::new(FailureKind::Clock, detail)));
+    }
+    Ok(Ok(Basis { days, shown, depth: profile.depth }))
 }
 
 /// The meter's own settlement days; where it does not tell the first one, the profile's.
@@ -84,22 +96,46 @@ async fn settlement_days<L: Exchange, E: Env>(
     dialogue: &mut Dialogue<'_, L, E>,
     profile: &Settlement,
 ) -> Result<Result<SettlementDays, Failure>, Failure> {
+    let by_profile = DayHour::new(profile.settlement_day, profile.settlement_hour);
     let mut own = Vec::new();
     if dialogue.dialect == Dialect::V2007 {
-        for item in SETTLEMENT_DAYS {
-            match dialogue.read(DataId::V2007(item), 2).await? {
-                Reply::Data(answered) => own.push(day_hour(&answered.data)),
-                Reply::Refused(_) => own.push(None),
-                Reply::Spoiled(failure) => return Ok(Err(failure)),
+        for (item, expected) in SETTLEMENT_DAYS.into_iter().zip([by_profile, None, None]) {
+            match settlement_day(dialogue, DataId::V2007(item), expected).await? {
+                Ok(day) => own.push(day),
+                Err(failure) => return Ok(Err(failure)),
             }
         }
     }
-    let by_profile = DayHour::new(profile.settlement_day, profile.settlement_hour);
     let Some(first) = own.first().copied().flatten().or(by_profile) else {
         let detail = "neither the meter nor its model's profile names a settlement day";
         return Ok(Err(Failure::new(FailureKind::NotSupported, detail)));
     };
     Ok(Ok(SettlementDays::new(first, own.into_iter().skip(1).flatten().collect())))
+}
+
+/// One settlement day. A day that is not the expected one would move every month, so it is read twice.
+async fn settlement_day<L: Exchange, E: Env>(
+    dialogue: &mut Dialogue<'_, L, E>,
+    item: DataId,
+    expected: Option<DayHour>,
+) -> Result<Result<Option<DayHour>, Failure>, Failure> {
+    let mut before = None;
+    loop {
+        let day = match dialogue.read(item, 2).await? {
+            Reply::Data(answered) => day_hour(&answered.data),
+            Reply::Refused(_) => None,
+            Reply::Spoiled(failure) => return Ok(Err(failure)),
+        };
+        match before {
+            _ if day.is_none() || day == expected => return Ok(Ok(day)),
+            Some(before) if before == day => return Ok(Ok(day)),
+            Some(_) => {
+                let detail = format!("the meter tells two settlement days under {item}");
+                return Ok(Err(Failure::new(FailureKind::WrongItem, detail)));
+            }
+            None => before = Some(day),
+        }
+    }
 }
 
 /// `hh DD`; days that are not in use have no meaning.

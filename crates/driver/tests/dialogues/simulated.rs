@@ -6,7 +6,7 @@ use hes_driver::perform;
 use hes_model::{MeterClock, Obis, Observed, Protocol, Quantity, Request, Unit, registers};
 use hes_sim::LoadKind;
 use hes_sim::civil::Civil;
-use hes_sim::meter::{self as simulated, Addressed, Question};
+use hes_sim::meter::{self as simulated, Addressed, Measures, Question};
 use jiff::civil::{Date, DateTime, date};
 
 use crate::line::{Clock, Heard, Line, World, block_on, frame};
@@ -19,6 +19,7 @@ fn simulate(dialect: simulated::Dialect, phases: u8) -> simulated::Meter {
     let spec = simulated::MeterSpec {
         dialect,
         phases,
+        measures: if phases == 1 { Measures::Active } else { Measures::Everything },
         kind: LoadKind::Commercial,
         prepaid: true,
         born: Some(Civil::from_datetime(date(2026, 1, 5).at(12, 0, 0, 0))),
