@@ -202,6 +202,7 @@ mod tests {
         first: Duration::from_millis(500),
         gap: Duration::from_millis(100),
         whole: Duration::from_millis(2000),
+        held_back: Duration::ZERO,
     };
 
     fn ms(n: u64) -> Duration {

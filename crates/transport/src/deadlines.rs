@@ -32,6 +32,8 @@ pub struct Deadlines {
     pub gap: Duration,
     /// To the last byte of everything. The *longest answer time* when not shortened by learned reply times.
     pub whole: Duration,
+    /// The part of `first` that depends on the answer's length, where a device on the way holds it until it is complete.
+    pub held_back: Duration,
 }
 
 impl Deadlines {
@@ -44,12 +46,13 @@ impl Deadlines {
         let held_back = if medium == Medium::Serial { Duration::ZERO } else { on_line };
         let first = patience.reply + pace.extra_delay + held_back;
         let gap = patience.gap + pace.extra_delay;
-        Self { first, gap, whole: patience.reply + pace.extra_delay + on_line + gap }
+        Self { first, gap, whole: patience.reply + pace.extra_delay + on_line + gap, held_back }
     }
 
-    /// The same with a shorter wait for the first byte, as learned from this meter; never longer than before.
-    pub fn expecting(self, first: Duration) -> Self {
-        let first = first.min(self.first);
+    /// The same with a shorter wait for the first byte, from the reply time learned from this meter; never longer than
+    /// before. What was learned from short answers says nothing about how long a long one is held back.
+    pub fn expecting(self, reply: Duration) -> Self {
+        let first = (reply + self.held_back).min(self.first);
         Self { first, whole: self.whole - (self.first - first), ..self }
     }
 }
@@ -87,5 +90,12 @@ mod tests {
         assert_eq!(learned.first, Duration::from_millis(60));
         assert_eq!(longest.whole - learned.whole, Duration::from_millis(440));
         assert_eq!(longest.expecting(Duration::from_secs(9)), longest);
+    }
+
+    #[test]
+    fn a_long_answer_held_back_by_a_serial_server_is_not_cut_by_what_short_ones_taught() {
+        let long = Patience { answer_bytes: 220, ..PATIENCE };
+        let learned = Deadlines::longest(&pace(0), &long, Medium::Dial).expecting(Duration::from_millis(60));
+        assert_eq!(learned.first, Duration::from_millis(60) + LineSettings::DLT645.duration_of(220));
     }
 }

@@ -10,6 +10,10 @@
 //! at most `max_pending` of them, `max_pending_per_peer` from one address. What is not let in is closed, counted by
 //! reason, and kept in a bounded list of unknown devices.
 //!
+//! Identification is not authentication: the protocols carry none here, so whoever knows a packet can announce itself by it.
+//! What it can do is answer questions wrongly, which plausibility rules and evidence are for; put the listener in a network
+//! of its own.
+//!
 //! # Two with one identity
 //!
 //! A module whose network was gone dials again while its old socket still looks open to us, so a second log-in is not

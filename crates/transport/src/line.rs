@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use hes_driver::Patience;
 use hes_model::LineSettings;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -12,7 +13,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::dial_in::Presence;
 use crate::serial::Port;
-use crate::{Deadlines, TransportMetrics};
+use crate::{Deadlines, Pace, TransportMetrics};
 
 /// Bytes taken at once from a link: more than a meter's longest frame.
 const READ_CHUNK: usize = 1024;
@@ -359,8 +360,8 @@ impl Line {
     }
 
     /// The deadlines of an exchange on this line with nothing learned; see [`Deadlines::longest`].
-    pub fn longest(&self, extra_delay: Duration, patience: &hes_driver::Patience) -> Deadlines {
-        Deadlines::longest(&crate::Pace { line: self.settings, extra_delay }, patience, self.medium)
+    pub fn longest(&self, extra_delay: Duration, patience: &Patience) -> Deadlines {
+        Deadlines::longest(&Pace { line: self.settings, extra_delay }, patience, self.medium)
     }
 
     /// Closes in order: a socket tells its peer that nothing more comes.
