@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::fleet::{Endpoint, RunningFleet};
 use crate::load::LoadKind;
-use crate::meter::{Dialect, Meter};
+use crate::meter::{Dialect, Meter, Quirk};
 
 /// Writes `areas.csv`, `channels.csv` and `meters.csv` into `folder`, which is made if need be.
 pub fn write(running: &RunningFleet, folder: &Path) -> io::Result<()> {
@@ -57,9 +57,11 @@ fn meters(running: &RunningFleet) -> String {
 
 fn meter_row(out: &mut String, meter: &Meter, channel: &str, area: &str) {
     let address = format!("{:012}", meter.address());
-    let (protocol, model) = match meter.dialect() {
-        Dialect::Edition2007 => ("dlt645-2007", "generic-2007"),
-        Dialect::Edition1997 => ("dlt645-1997", "generic-1997"),
+    let (protocol, model) = match (meter.dialect(), meter.quirk()) {
+        (Dialect::Edition2007, None) => ("dlt645-2007", "generic-2007"),
+        (Dialect::Edition2007, Some(Quirk::NoBlocks)) => ("dlt645-2007", "one-by-one-2007"),
+        (Dialect::Edition2007, Some(Quirk::AnswersFromWildcard)) => ("dlt645-2007", "wildcard-answers-2007"),
+        (Dialect::Edition1997, _) => ("dlt645-1997", "generic-1997"),
     };
     let (group, customer) = match meter.kind() {
         LoadKind::Household => ("household", "Household"),

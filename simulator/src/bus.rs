@@ -13,7 +13,7 @@ use crate::civil::Civil;
 use crate::clock::SimClock;
 use crate::config::LineConfig;
 use crate::fault::{self, Burst, Fault, FaultConfig, Reply};
-use crate::meter::{Addressed, Answer, Dialect, Meter, Question};
+use crate::meter::{Addressed, Answer, Dialect, Meter, Question, Quirk};
 use crate::seed::{about, draw, mix};
 use crate::truth::{Counts, Hex, Ledger, Sent};
 
@@ -35,6 +35,8 @@ struct State {
     faults: FaultConfig,
     dead: bool,
     scripts: HashMap<u64, VecDeque<Fault>>,
+    /// Meters that another one takes the place of, and when.
+    replacements: Vec<(u64, Civil)>,
     /// Answers that wait for the next question.
     held: Vec<Vec<u8>>,
     ledger: Ledger,
@@ -80,6 +82,7 @@ impl Bus {
             faults,
             dead: false,
             scripts: HashMap::new(),
+            replacements: Vec::new(),
             held: Vec::new(),
             ledger: Ledger::default(),
             wire: Vec::new(),
@@ -108,6 +111,11 @@ impl Bus {
     pub(crate) fn add(&self, meter: Meter, silent: bool) {
         let baud = self.line.baud;
         self.lock().seats.push(Seat { meter, silent, baud, answers: 0 });
+    }
+
+    /// Puts another meter in a meter's place, under its address, when the time has come.
+    pub(crate) fn replace_at(&self, address: u64, at: Civil) {
+        self.lock().replacements.push((address, at));
     }
 
     pub(crate) fn keep_log(&self, answers: usize) {
@@ -180,6 +188,7 @@ impl Bus {
     pub fn with_meter<R>(&self, address: u64, act: impl FnOnce(&mut Meter, Civil) -> R) -> Option<R> {
         let now = self.clock.now();
         let mut state = self.lock();
+        state.replace_due(now);
         let seat = state.seats.iter_mut().find(|seat| seat.meter.address() == address)?;
         Some(act(&mut seat.meter, now))
     }
@@ -215,6 +224,7 @@ impl Bus {
         let now = self.clock.now();
         let mut state = self.lock();
         state.ledger.counts.questions += 1;
+        state.replace_due(now);
         if state.dead {
             state.ledger.counts.unanswered += 1;
             return Vec::new();
@@ -260,8 +270,9 @@ impl Bus {
     }
 
     fn reply(&self, meter: &Meter, answer: Answer) -> Reply {
-        let address = meter.address();
-        let drawn = usize::try_from(draw(self.seed, about::WAKE ^ address, 5)).unwrap_or(0);
+        let drawn = usize::try_from(draw(self.seed, about::WAKE ^ meter.address(), 5)).unwrap_or(0);
+        let own = Address::from_number(meter.address()).unwrap_or(Address::WILDCARD);
+        let address = if meter.quirk() == Some(Quirk::AnswersFromWildcard) { Address::WILDCARD } else { own };
         let wake_bytes = self.line.answer_wake_bytes.map_or(drawn, usize::from);
         Reply { wake_bytes, address, control: answer.control, data: answer.data }
     }
@@ -276,12 +287,12 @@ impl Bus {
         raw: &[u8],
         now: Civil,
     ) -> Vec<Burst> {
-        let Some(Seat { answers, .. }) = state.seats.get_mut(seat) else { return Vec::new() };
+        let Some(Seat { answers, meter, .. }) = state.seats.get_mut(seat) else { return Vec::new() };
         *answers += 1;
-        let n = u64::from(*answers);
-        let chance = mix(self.seed ^ reply.address, n);
-        let scripted = state.scripts.get_mut(&reply.address).and_then(VecDeque::pop_front);
-        let fault = scripted.or_else(|| state.faults.draw(self.seed ^ reply.address, n));
+        let (n, address) = (u64::from(*answers), meter.address());
+        let chance = mix(self.seed ^ address, n);
+        let scripted = state.scripts.get_mut(&address).and_then(VecDeque::pop_front);
+        let fault = scripted.or_else(|| state.faults.draw(self.seed ^ address, n));
         let (fault, bursts) = match fault {
             None => (None, vec![Burst::now(reply.encode())]),
             Some(fault) => match self.strike(state, fault, seat, reply, question, raw, chance, now) {
@@ -293,7 +304,7 @@ impl Bus {
         state.ledger.sent(fault, |number| Sent {
             number,
             at: now,
-            meter: format!("{:012}", reply.address),
+            meter: format!("{address:012}"),
             control: question.control,
             asked: Hex(question.data.to_vec()),
             fault,
@@ -327,7 +338,8 @@ impl Bus {
                 (reply.data.len() > item_bytes).then(|| whole(fault::compensate(reply, item_bytes, chance)))?
             }
             Fault::WrongAddress => {
-                let address = (reply.address + 1 + draw(chance, 9, 1000)) % 999_999_999_999;
+                let own = state.seats.get(seat)?.meter.address();
+                let address = Address::from_number((own + 1 + draw(chance, 9, 1000)) % 999_999_999_999)?;
                 whole(Reply { address, ..reply.clone() }.encode())
             }
             Fault::WrongItem => whole(self.wrong_item(state, seat, reply, question, chance, now)?.encode()),
@@ -413,6 +425,18 @@ impl Bus {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Carries out the replacements whose time has come.
+    fn replace_due(&mut self, now: Civil) {
+        let due = self.replacements.extract_if(.., |(_, at)| *at <= now);
+        for (address, at) in due {
+            for seat in self.seats.iter_mut().filter(|seat| seat.meter.address() == address) {
+                seat.meter.replace(address, at);
+            }
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use crate::civil::Civil;
 use crate::fault::FaultConfig;
 use crate::load::LoadKind;
-use crate::meter::{Dialect, Measures};
+use crate::meter::{Dialect, Measures, Quirk};
 
 /// A whole fleet.
 #[derive(Debug, Clone, serde::Deserialize)]
@@ -203,6 +203,9 @@ pub struct MeterGroup {
     /// What they have registers for: `active` or `everything`.
     #[serde(default = "everything")]
     pub measures: Measures,
+    /// How they depart from the standard: `no_blocks` or `answers_from_wildcard`.
+    #[serde(default)]
+    pub quirk: Option<Quirk>,
     /// Whether they hold credit.
     #[serde(default)]
     pub prepaid: bool,
@@ -243,6 +246,8 @@ pub struct MeterException {
     pub drift_ppm: Option<f64>,
     /// When it was installed.
     pub installed: Option<Civil>,
+    /// When another meter was put in its place, under the same address.
+    pub replaced: Option<Civil>,
     /// Another meter on the same channel answers to its address as well.
     pub shared: bool,
     /// From a command to the relay's movement, in milliseconds.

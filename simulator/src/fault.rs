@@ -168,7 +168,7 @@ impl Burst {
 #[derive(Debug, Clone)]
 pub(crate) struct Reply {
     pub(crate) wake_bytes: usize,
-    pub(crate) address: u64,
+    pub(crate) address: Address,
     pub(crate) control: u8,
     pub(crate) data: Vec<u8>,
 }
@@ -179,7 +179,7 @@ impl Reply {
         let mut out = [0; MAX_FRAME + 16];
         let frame = Frame {
             wake_bytes: self.wake_bytes.min(16),
-            address: Address::from_number(self.address).unwrap_or(Address::WILDCARD),
+            address: self.address,
             control: Control(self.control),
             data: Data::plain(&self.data),
         };
@@ -255,7 +255,12 @@ mod tests {
     use hes_dlt645::FrameError;
 
     fn reply() -> Reply {
-        Reply { wake_bytes: 2, address: 123_456_789_012, control: 0x91, data: vec![0, 0, 1, 0, 0x56, 0x34, 0x12, 0] }
+        Reply {
+            wake_bytes: 2,
+            address: Address([0x12, 0x90, 0x78, 0x56, 0x34, 0x12]),
+            control: 0x91,
+            data: vec![0, 0, 1, 0, 0x56, 0x34, 0x12, 0],
+        }
     }
 
     #[test]

@@ -281,6 +281,7 @@ impl Builder<'_> {
                         phases: group.phases,
                         kind: group.load,
                         measures: group.measures,
+                        quirk: group.quirk,
                         prepaid: group.prepaid,
                         max_data: group.max_data_bytes,
                         ..MeterSpec::household(address)
@@ -310,6 +311,9 @@ impl Builder<'_> {
         let mut meter = Meter::new(&spec, seed, self.started);
         meter.set_relay_delay(exception.relay_delay_ms);
         bus.add(meter, exception.dead);
+        if let Some(at) = exception.replaced {
+            bus.replace_at(spec.address, at);
+        }
         if exception.shared {
             bus.add(Meter::new(&spec, mix(seed, about::METER), self.started), exception.dead);
         }

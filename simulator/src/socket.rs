@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hes_dlt645::Address;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -124,9 +125,8 @@ async fn talk(bus: &Bus, stream: TcpStream) {
 /// The address of the bus's first meter, as if it had been read.
 fn first_frame(bus: &Bus) -> Vec<u8> {
     const READ_ADDRESS_ANSWER: u8 = 0x93;
-    let Some(address) = bus.first_address() else { return Vec::new() };
-    let data = hes_dlt645::Address::from_number(address).map(|a| a.0.to_vec()).unwrap_or_default();
-    Reply { wake_bytes: 0, address, control: READ_ADDRESS_ANSWER, data }.encode()
+    let Some(address) = bus.first_address().and_then(Address::from_number) else { return Vec::new() };
+    Reply { wake_bytes: 0, address, control: READ_ADDRESS_ANSWER, data: address.0.to_vec() }.encode()
 }
 
 fn millis(duration: Duration) -> u64 {

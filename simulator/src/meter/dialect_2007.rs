@@ -6,7 +6,7 @@ use super::event::Kind;
 use super::freeze::{FreezeOrder, SETTLEMENTS};
 use super::parameter::Written;
 use super::register::{Phase, Quantity, Rate};
-use super::{Addressed, Answer, Follow, Measures, Meter, Question, refusal, timepiece};
+use super::{Addressed, Answer, Follow, Measures, Meter, Question, Quirk, refusal, timepiece};
 use crate::civil::Civil;
 use crate::load::TARIFFS;
 
@@ -190,7 +190,8 @@ impl Meter {
             // A two-byte item of 1997, or none at all.
             return Answer::new(control | ANSWER | ABNORMAL, vec![refusal::NO_SUCH_DATA]);
         };
-        match self.item_with(u32::from_le_bytes(*item), asked, truth) {
+        let refuses = self.quirk == Some(Quirk::NoBlocks) && item.contains(&0xFF);
+        match self.item_with(u32::from_le_bytes(*item), asked, truth).filter(|_| !refuses) {
             Some(value) => self.begin(control, item, value, usize::from(self.max_data)),
             None => Answer::new(control | ANSWER | ABNORMAL, vec![refusal::NO_SUCH_DATA]),
         }

@@ -54,6 +54,16 @@ pub enum Measures {
     Everything,
 }
 
+/// How a meter departs from the standard, as some in the field do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Quirk {
+    /// It refuses blocks (FF in a place of the item).
+    NoBlocks,
+    /// Its answers carry AA in every place of the address, however it was asked.
+    AnswersFromWildcard,
+}
+
 /// What a meter is made of.
 #[derive(Debug, Clone)]
 pub struct MeterSpec {
@@ -67,6 +77,8 @@ pub struct MeterSpec {
     pub kind: LoadKind,
     /// What it has registers for.
     pub measures: Measures,
+    /// How it departs from the standard.
+    pub quirk: Option<Quirk>,
     /// Whether it holds a credit in money.
     pub prepaid: bool,
     /// When it was installed; drawn from the seed when absent.
@@ -93,6 +105,7 @@ pub struct Meter {
     phases: u8,
     kind: LoadKind,
     measures: Measures,
+    quirk: Option<Quirk>,
     prepaid: bool,
     max_data: u8,
     follow: Option<Box<Follow>>,
@@ -208,6 +221,7 @@ impl Meter {
             phases: spec.phases,
             kind: spec.kind,
             measures: spec.measures,
+            quirk: spec.quirk,
             prepaid: spec.prepaid,
             max_data: spec.max_data.max(MIN_DATA),
             follow: None,
@@ -229,6 +243,11 @@ impl Meter {
     /// Who is behind it.
     pub fn kind(&self) -> LoadKind {
         self.kind
+    }
+
+    /// How it departs from the standard.
+    pub fn quirk(&self) -> Option<Quirk> {
+        self.quirk
     }
 
     /// When it was installed.

@@ -190,6 +190,7 @@ impl MeterSpec {
             phases: 1,
             kind: LoadKind::Household,
             measures: Measures::Everything,
+            quirk: None,
             prepaid: false,
             born: None,
             start_digits: 0,

@@ -381,3 +381,42 @@ fn a_fleet_that_follows_the_wall_has_counted_and_latched_the_same_after_a_restar
     // Later than before: the second start sees another instant.
     assert_eq!(first, told());
 }
+
+#[tokio::test]
+async fn quirks_a_replacement_and_a_shared_address_come_from_the_fleet_file() {
+    let running = start(
+        r#"
+        clock = { start = "2026-11-20T10:00:00", rate = 0.0 }
+        [[channel]]
+        name = "bus"
+        area = "A"
+        transport = { kind = "tcp" }
+        meters = [
+          { count = 3, first_address = "1" },
+          { count = 1, first_address = "11", quirk = "no_blocks" },
+          { count = 1, first_address = "12", quirk = "answers_from_wildcard" },
+        ]
+        [[meter]]
+        address = "1"
+        replaced = "2026-11-20T12:00:00"
+        [[meter]]
+        address = "2"
+        shared = true
+        "#,
+    )
+    .await;
+    let mut line = Line::call(&running, "bus").await;
+    assert_eq!(parse(&line.ask(&read("000000000011", 0x0001_FF00)).await), (0xD1, vec![0x02]));
+    assert_eq!(parse(&line.ask(&read("000000000011", 0x0001_0000)).await).0, 0x91);
+    assert_eq!(line.ask(&read("000000000012", 0x0001_0000)).await[1..7], [0xAA; 6]);
+
+    let question = read("000000000001", 0x0001_0000);
+    assert!(number(&parse(&line.ask(&question).await).1[4..]) > 0);
+    running.fleet().clock().advance(3 * 60 * 60 * 1000);
+    assert!(number(&parse(&line.ask(&question).await).1[4..]) < 1_000, "an hour old");
+
+    line.send(&read("000000000002", 0x0001_0000)).await;
+    line.ask(&read("000000000003", 0x0001_0000)).await;
+    assert_eq!(running.fleet().counts().collisions, 1);
+    running.stop().await;
+}
