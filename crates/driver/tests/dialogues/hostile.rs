@@ -193,4 +193,57 @@ proptest! {
             prop_assert_eq!(told.len(), asked.len());
         }
     }
+
+    #[test]
+    fn one_damage_that_no_check_sum_sees_gives_no_slot_up_and_moves_no_other_value(
+        exchange in 0..6_usize,
+        at in (0..60_usize, 0..60_usize),
+        by in 1..=u8::MAX,
+        days in prop::collection::btree_set(0..20_i32, 1..4),
+        without in prop::collection::btree_set(0..25_i32, 0..4),
+        profile: bool,
+        model in prop_oneof![Just("generic-2007"), Just("one-by-one-2007")],
+    ) {
+        const TODAY: Date = date(2026, 11, 24);
+        let ago = |n: i32| TODAY.saturating_sub(n.days());
+        let clock = Clock::at(TODAY.at(10, 0, 0, 0));
+        let mut far_end = Meter::new(&clock);
+        far_end.without = without.into_iter().map(ago).collect();
+        let (from, to) = (TODAY.at(1, 0, 0, 0), TODAY.at(3, 0, 0, 0));
+        far_end.records = every(15, TODAY.at(0, 0, 0, 0), TODAY.at(10, 0, 0, 0)).into_iter().collect();
+        let held: BTreeSet<Date> = (0..62).map(ago).filter(|day| !far_end.without.contains(day)).collect();
+        let (mut asked, mut damaged) = (0, Vec::new());
+        let mut world = World::new(&clock);
+        let mut line = Line::new(&clock, |request: &[u8]| {
+            let Heard::Bytes(mut answer) = far_end.answer(request) else { panic!("a meter only answers") };
+            if asked == exchange {
+                // Two bytes of the data change by as much in opposite directions: the sum stays what it was.
+                let data = answer.len() - 12;
+                let (up, down) = (10 + at.0 % data, 10 + at.1 % data);
+                answer[up] = answer[up].wrapping_add(by);
+                answer[down] = answer[down].wrapping_sub(by);
+                damaged.clone_from(&answer);
+            }
+            asked += 1;
+            Heard::Bytes(answer)
+        });
+        let registers = all(&["import_active_total"]);
+        let request = if profile {
+            Request::Interval { registers, minutes: 15, from, to }
+        } else {
+            Request::Daily { registers, days: days.into_iter().map(ago).collect() }
+        };
+        let _ended = block_on(perform(&meter(Protocol::Dlt645v2007, model), &request, &mut line, &mut world));
+        drop(line);
+        let sly = |proof: usize| world.proofs()[proof].answer.windows(damaged.len().max(1)).any(|part| part == damaged);
+        for value in world.values().into_iter().filter(|value| value.register == register("import_active_total")) {
+            let MeterClock(slot) = value.slot.unwrap();
+            let truth = if profile { energy_in_record(slot) } else { energy_at(slot.date(), 1, 0) };
+            prop_assert!(value.value == kwh(truth) || sly(value.proof), "{slot}: {:?}", value.value);
+        }
+        for (_, slot, failure) in world.missing().into_iter().filter(|(.., failure)| failure.kind.is_final()) {
+            let MeterClock(slot) = slot.unwrap();
+            prop_assert!(!profile && !held.contains(&slot.date()), "{slot}: {failure}");
+        }
+    }
 }
