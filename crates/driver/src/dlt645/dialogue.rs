@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hes_dlt645::{Address, Command, DataId, Dialect, Envelope, Follow, OVERHEAD};
+use hes_dlt645::{Address, Command, DataId, Dialect, Envelope, Errors, Follow, OVERHEAD};
 use hes_model::{ExchangeProof, Failure, FailureKind, MeterClock, Obis, Observation, UtcMicros};
 
 use super::question::{Said, Station, Wanted};
@@ -60,7 +60,7 @@ pub(super) struct Answered {
 #[derive(Debug)]
 pub(super) struct Refusal {
     /// Its error bits.
-    pub(super) errors: hes_dlt645::Errors,
+    pub(super) errors: Errors,
     /// As a failure, `refused`; the caller may know better what it means.
     pub(super) failure: Failure,
 }
@@ -112,7 +112,6 @@ impl<'a, L: Exchange, E: Env> Dialogue<'a, L, E> {
     pub(super) async fn ask(&mut self, command: &Command<'_>, data_bytes: usize) -> Result<Reply, Failure> {
         match self.conversation(command, data_bytes).await {
             Ok(reply) => {
-                self.alive = true;
                 self.spoiled = 0;
                 Ok(reply)
             }
@@ -129,81 +128,62 @@ impl<'a, L: Exchange, E: Env> Dialogue<'a, L, E> {
     }
 
     async fn conversation(&mut self, command: &Command<'_>, data_bytes: usize) -> Result<Reply, Failure> {
-        let Heard { mut wanted, exchanged, request } = self.exchange(command, data_bytes).await?;
-        let (from, said) = wanted.said.take().ok_or_else(no_such_question)?;
-        let mut follow = match said {
-            Said::Refused(errors) => {
-                let failure = Failure::new(FailureKind::Refused, errors.to_string()).with_bytes(&wanted.frame);
-                return Ok(Reply::Refused(Refusal { errors, failure }));
-            }
-            Said::Address(address) => {
-                return Ok(Reply::Data(self.prove(
-                    request,
-                    wanted.frame,
-                    exchanged,
-                    exchanged,
-                    from,
-                    address.0.to_vec(),
-                )));
-            }
-            Said::Data { data, follow } => Part { data, follow },
+        let Heard { mut transcript, said } = self.exchange(command, data_bytes).await?;
+        self.alive = true;
+        let (mut data, mut follow) = match said {
+            Said::Refused(errors) => return Ok(refused(errors, errors.to_string(), &transcript.answer)),
+            Said::Address(address) => return Ok(Reply::Data(self.prove(transcript, address.0.to_vec()))),
+            Said::Data { data, follow } => (data, follow),
         };
-        let (mut asked, mut answered, mut last) = (request, wanted.frame, exchanged);
-        let mut data = std::mem::take(&mut follow.data);
-        let mut seq = 0_u8;
-        while follow.follow == Follow::More {
+        let mut parts = 0_u8;
+        while follow == Follow::More {
             let Command::Read { item, .. } = *command else { return Err(no_such_question()) };
-            seq = seq.checked_add(1).ok_or_else(endless)?;
-            let seq = (self.dialect == Dialect::V2007).then_some(seq);
-            let next = Command::ReadFollow { item, seq };
-            let Heard { mut wanted, exchanged, request } = self.exchange(&next, LONGEST_DATA).await?;
-            follow = match wanted.said.take() {
-                Some((_, Said::Data { data, follow })) => Part { data, follow },
-                Some((_, Said::Refused(errors))) => {
-                    let detail = format!("the rest of the answer was refused: {errors}");
-                    return Err(Failure::new(FailureKind::Incomplete, detail).with_bytes(&wanted.frame));
+            parts = parts.checked_add(1).filter(|_| data.len() <= LONGEST_ANSWER).ok_or_else(endless)?;
+            // The 1997 edition does not number the parts.
+            let seq = (self.dialect == Dialect::V2007).then_some(parts);
+            let heard = self.exchange(&Command::ReadFollow { item, seq }, LONGEST_DATA).await?;
+            match heard.said {
+                Said::Data { data: part, follow: then } => {
+                    data.extend(part);
+                    follow = then;
                 }
-                _ => return Err(no_such_question()),
-            };
-            data.append(&mut follow.data);
-            asked.extend(request);
-            answered.extend(wanted.frame);
-            last = exchanged;
-            if data.len() > LONGEST_ANSWER {
-                return Err(endless());
+                // A meter that does not finish an answer may still give its parts, as one that refuses it.
+                Said::Refused(errors) => {
+                    let detail = format!("the rest of the answer: {errors}");
+                    return Ok(refused(errors, detail, &heard.transcript.answer));
+                }
+                Said::Address(_) => return Err(no_such_question()),
             }
+            transcript.append(heard.transcript);
         }
-        Ok(Reply::Data(self.prove(asked, answered, exchanged, last, from, data)))
+        Ok(Reply::Data(self.prove(transcript, data)))
     }
 
     async fn exchange(&mut self, command: &Command<'_>, data_bytes: usize) -> Result<Heard, Failure> {
-        let wake_up = usize::from(self.env.wake_up());
-        let mut buffer = vec![0; wake_up + LONGEST_REQUEST];
-        let envelope = Envelope { dialect: self.dialect, address: self.station.address, wake_bytes: wake_up };
+        let wake_bytes = usize::from(self.env.wake_up());
+        let envelope = Envelope { dialect: self.dialect, address: self.station.address, wake_bytes };
+        let mut buffer = vec![0; wake_bytes + LONGEST_REQUEST];
         let request = command
             .encode(&envelope, &mut buffer)
-            .map_err(|e| Failure::new(FailureKind::NotSupported, e.to_string()))?
+            .map_err(|error| Failure::new(FailureKind::NotSupported, error.to_string()))?
             .to_vec();
         let mut wanted = Wanted::new(self.station, self.dialect, command).ok_or_else(no_such_question)?;
-        match self.link.exchange(&request, &mut wanted, patience(self.dialect, data_bytes)).await {
-            Ok(exchanged) => Ok(Heard { wanted, exchanged, request }),
-            Err(error) => Err(heard::failure(error, request.len())),
-        }
+        let exchanged = self
+            .link
+            .exchange(&request, &mut wanted, patience(self.dialect, data_bytes))
+            .await
+            .map_err(|error| heard::failure(error, request.len()))?;
+        let (from, said) = wanted.said.ok_or_else(no_such_question)?;
+        let transcript = Transcript { request, answer: wanted.frame, from, first: exchanged, last: exchanged };
+        Ok(Heard { transcript, said })
     }
 
-    fn prove(
-        &mut self,
-        request: Vec<u8>,
-        answer: Vec<u8>,
-        first: Exchanged,
-        last: Exchanged,
-        from: Address,
-        data: Vec<u8>,
-    ) -> Answered {
+    fn prove(&mut self, transcript: Transcript, data: Vec<u8>) -> Answered {
+        let Transcript { request, answer, from, first, last } = transcript;
         let proof = self.proofs;
         self.proofs += 1;
-        let received_at = last.received_at;
-        self.env.outcome(Outcome::Exchange(ExchangeProof { request, answer, sent_at: first.sent_at, received_at }));
+        let proven = ExchangeProof { request, answer, sent_at: first.sent_at, received_at: last.received_at };
+        self.env.outcome(Outcome::Exchange(proven));
         Answered { data, from, proof, sent_at: first.sent_at, reply: first.reply }
     }
 
@@ -219,14 +199,29 @@ impl<'a, L: Exchange, E: Env> Dialogue<'a, L, E> {
 }
 
 struct Heard {
-    wanted: Wanted,
-    exchanged: Exchanged,
-    request: Vec<u8>,
+    transcript: Transcript,
+    said: Said,
 }
 
-struct Part {
-    data: Vec<u8>,
-    follow: Follow,
+/// What went over the line for one question, follow-up frames included.
+struct Transcript {
+    request: Vec<u8>,
+    answer: Vec<u8>,
+    from: Address,
+    first: Exchanged,
+    last: Exchanged,
+}
+
+impl Transcript {
+    fn append(&mut self, later: Transcript) {
+        self.request.extend(later.request);
+        self.answer.extend(later.answer);
+        self.last = later.last;
+    }
+}
+
+fn refused(errors: Errors, detail: String, frame: &[u8]) -> Reply {
+    Reply::Refused(Refusal { errors, failure: Failure::new(FailureKind::Refused, detail).with_bytes(frame) })
 }
 
 fn endless() -> Failure {

@@ -248,6 +248,15 @@ fn a_block_in_a_form_of_its_own_is_read_by_its_parts() {
 }
 
 #[test]
+fn a_meter_that_begins_a_block_and_does_not_finish_it_is_read_by_its_parts() {
+    let read = read("generic-2007", &[TODAY], |meter, _| {
+        meter.longest = 30;
+        meter.trick = Some(Box::new(|control, _| (control == 0x12).then(|| Heard::Bytes(frame(OWN, 0xD2, &[0x01])))));
+    });
+    assert_eq!((read.ended.clone(), read.every_value_is_of_its_day()), (Ok(()), 5));
+}
+
+#[test]
 fn damaged_values_say_of_no_register_that_it_is_not_there() {
     let read = read("one-by-one-2007", &[TODAY], |meter, _| {
         meter.trick = Some(Box::new(|_, data| {

@@ -140,9 +140,9 @@ fn an_answer_whose_rest_is_lost_or_refused_or_never_ends_is_no_answer() {
     };
     let lost = read(|request| first(request, Heard::Bytes(Vec::new()))).0.unwrap_err();
     assert_eq!(lost.kind, FailureKind::NoReply);
-    let refused = read(|request| first(request, Heard::Bytes(frame(OWN, 0xD2, &[0x02])))).0.unwrap_err();
-    assert_eq!(refused.kind, FailureKind::Incomplete);
-    assert!(refused.detail.contains("no_requested_data"), "{refused}");
+    let refused = read(|request| first(request, Heard::Bytes(frame(OWN, 0xD2, &[0x02]))));
+    assert!(matches!(refused.0, Ok(ItemAnswer::Refused { errors }) if errors.no_such_data()));
+    assert!(refused.1.proofs().is_empty());
     let endless = read(|request| {
         let (control, mut data) = asked(request);
         data.splice(4..4, [0; 190]);
