@@ -100,7 +100,7 @@ pub struct Explained {
     pub freeze_at: Option<String>,
     /// A meter's address as data.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub meter_address: Option<String>,
+    pub address: Option<String>,
     /// Password level.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pa: Option<String>,

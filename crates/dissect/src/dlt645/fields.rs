@@ -6,7 +6,7 @@ use hes_dlt645::items::{Value, items};
 use hes_dlt645::{Answer, Authority, Command, Data, DataId, DateTime, Dialect, Direction, Frame, RelayCommand};
 
 use super::labels;
-use super::meaning::{minute, reading_label};
+use super::meaning::{minute, reading_label, record_count};
 use super::tiles::Tiles;
 use crate::Secrets;
 use crate::decoded::{Field, Label};
@@ -91,7 +91,12 @@ fn lay_command(tiles: &mut Tiles<'_>, command: &Command<'_>, dialect: Dialect) {
         Command::Read { item, blocks, since } => {
             lay_item(tiles, *item);
             if let Some(blocks) = blocks {
-                tiles.lay(1, "blocks", blocks.to_string(), Label::new("Load-profile records", "负荷记录块数"));
+                tiles.lay(
+                    1,
+                    "blocks",
+                    record_count(*blocks).to_string(),
+                    Label::new("Load-profile records", "负荷记录块数"),
+                );
             }
             if let Some(since) = since {
                 tiles.lay(5, "since", minute(*since), Label::new("From this time on", "给定时间"));

@@ -93,7 +93,7 @@ impl About<'_> {
                 } else {
                     self.item(item);
                 }
-                self.out.blocks = blocks;
+                self.out.blocks = blocks.map(record_count);
                 self.out.since = since.map(minute);
             }
             Command::ReadFollow { item, seq } => {
@@ -106,7 +106,7 @@ impl About<'_> {
                 self.authority(&authority);
                 self.out.value = Some(value.to_string());
             }
-            Command::WriteAddress { address } => self.out.meter_address = Some(address.to_string()),
+            Command::WriteAddress { address } => self.out.address = Some(address.to_string()),
             Command::BroadcastTime { time } => self.out.time = Some(time.to_string()),
             Command::Freeze { at } => self.out.freeze_at = Some(freeze_at(at)),
             Command::ChangeBaud { baud } => self.out.baud = baud.speed(),
@@ -164,7 +164,7 @@ impl About<'_> {
                 }
                 self.data(item, data, seq);
             }
-            Answer::Address { address } => self.out.meter_address = Some(address.to_string()),
+            Answer::Address { address } => self.out.address = Some(address.to_string()),
             Answer::Done { .. } => {}
             Answer::BaudChanged { baud } => self.out.baud = baud.speed(),
             Answer::PasswordChanged { password } => (self.out.pa, self.out.password) = self.password(password),
@@ -351,6 +351,11 @@ fn history(history: History) -> Option<String> {
         History::Record(back) => Some(format!("record {back}")),
         History::Load => Some("load record".to_owned()),
     }
+}
+
+/// How many load-profile records are asked for: packed decimal; a byte that is none, as it is.
+pub(super) fn record_count(byte: u8) -> u8 {
+    hes_wire::bcd::from_byte(byte).unwrap_or(byte)
 }
 
 /// To the minute.

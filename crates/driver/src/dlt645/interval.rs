@@ -20,6 +20,8 @@ use crate::{Env, Exchange, Model};
 const OLDEST: u32 = 0x00;
 const FROM_TIME: u32 = 0x01;
 const NEWEST: u32 = 0x02;
+/// The highest number of records two packed digits can ask for.
+const MOST_RECORDS: u8 = 0x99;
 
 /// Which points are asked for.
 #[derive(Debug, Clone, Copy)]
@@ -112,7 +114,9 @@ impl Records {
             missing(dialogue, &self.registers, window, &failure);
             return Ok(window.to);
         };
-        let command = Command::Read { item, blocks: Some(window.len()), since: Some(since) };
+        // A number of two packed digits, as everything in this protocol.
+        let records = hes_wire::bcd::to_byte(window.len()).unwrap_or(MOST_RECORDS);
+        let command = Command::Read { item, blocks: Some(records), since: Some(since) };
         let mut before: Option<Vec<DateTime>> = None;
         let failure = loop {
             let answered = match dialogue.ask(&command, LONGEST_DATA).await? {
