@@ -34,6 +34,7 @@ pub enum Fault {
     /// The question comes back before the answer.
     Echo,
     /// The start byte is sent twice.
+    #[serde(rename = "doubled_68")]
     Doubled68,
     /// The answer arrives in two pieces with a pause.
     Split,

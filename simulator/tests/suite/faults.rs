@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use hes_dlt645::Frame;
-use hes_sim::{Fault, RunningFleet};
+use hes_sim::{Fault, FaultConfig, RunningFleet};
 use tokio::net::TcpStream;
 
 use crate::line::{Line, start};
@@ -178,4 +178,14 @@ async fn the_same_seed_strikes_the_same_answers() {
     }
     assert_eq!(runs[0], runs[1]);
     assert!(runs[0].iter().any(Option::is_some) && runs[0].iter().any(Option::is_none));
+}
+
+#[test]
+fn a_fault_has_the_same_name_in_a_fleet_file_and_at_the_back_door() {
+    for fault in Fault::ALL {
+        let name = serde_json::to_value(fault).unwrap();
+        let rates: FaultConfig = serde_json::from_value(serde_json::json!({ name.as_str().unwrap(): 7 })).unwrap();
+        assert_eq!(rates.rate(fault), 7);
+        assert_eq!(rates.total(), 7);
+    }
 }
