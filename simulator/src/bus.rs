@@ -64,6 +64,19 @@ pub struct WireEntry {
     pub answer_us: u64,
 }
 
+/// One answer on its way out.
+#[derive(Debug, Clone, Copy)]
+struct Answering<'a> {
+    seat: usize,
+    reply: &'a Reply,
+    question: Question<'a>,
+    /// The question's bytes.
+    raw: &'a [u8],
+    /// What every draw about this answer begins with.
+    chance: u64,
+    now: Civil,
+}
+
 /// Control codes of a read, in both editions.
 const READ: [u8; 2] = [0x11, 0x01];
 const READ_FOLLOW: u8 = 0x12;
@@ -237,7 +250,10 @@ impl Bus {
         let mut out: Vec<Burst> = state.held.drain(..).map(Burst::now).collect();
         match replies.as_slice() {
             [] => state.ledger.counts.unanswered += 1,
-            [(seat, reply)] => out.extend(self.send(&mut state, *seat, reply, question, raw, now)),
+            [(seat, reply)] => {
+                let answering = Answering { seat: *seat, reply, question, raw, chance: 0, now };
+                out.extend(self.send(&mut state, answering));
+            }
             several => {
                 state.ledger.counts.collisions += 1;
                 out.push(Burst::now(collide(several.iter().map(|(_, reply)| reply.encode()))));
@@ -278,28 +294,19 @@ impl Bus {
     }
 
     /// Sends an answer through whatever fault strikes it.
-    fn send(
-        &self,
-        state: &mut State,
-        seat: usize,
-        reply: &Reply,
-        question: Question<'_>,
-        raw: &[u8],
-        now: Civil,
-    ) -> Vec<Burst> {
+    fn send(&self, state: &mut State, answering: Answering<'_>) -> Vec<Burst> {
+        let Answering { seat, reply, question, now, .. } = answering;
         let Some(Seat { answers, meter, .. }) = state.seats.get_mut(seat) else { return Vec::new() };
         *answers += 1;
         let (n, address) = (u64::from(*answers), meter.address());
-        let chance = mix(self.seed ^ address, n);
+        let answering = Answering { chance: mix(self.seed ^ address, n), ..answering };
         let scripted = state.scripts.get_mut(&address).and_then(VecDeque::pop_front);
         let fault = scripted.or_else(|| state.faults.draw(self.seed ^ address, n));
-        let (fault, bursts) = match fault {
+        // A fault may have no meaning for an answer; then it is sent as it should be.
+        let struck = fault.and_then(|fault| Some((fault, self.strike(state, fault, answering)?)));
+        let (fault, bursts) = match struck {
+            Some((fault, bursts)) => (Some(fault), bursts),
             None => (None, vec![Burst::now(reply.encode())]),
-            Some(fault) => match self.strike(state, fault, seat, reply, question, raw, chance, now) {
-                Some(bursts) => (Some(fault), bursts),
-                // This fault has no meaning for this answer.
-                None => (None, vec![Burst::now(reply.encode())]),
-            },
         };
         state.ledger.sent(fault, |number| Sent {
             number,
@@ -314,18 +321,9 @@ impl Bus {
         bursts
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one call site; a struct of these would only rename the list")]
-    fn strike(
-        &self,
-        state: &mut State,
-        fault: Fault,
-        seat: usize,
-        reply: &Reply,
-        question: Question<'_>,
-        raw: &[u8],
-        chance: u64,
-        now: Civil,
-    ) -> Option<Vec<Burst>> {
+    /// What a fault makes of an answer; `None` where it has no meaning for this one.
+    fn strike(&self, state: &mut State, fault: Fault, answering: Answering<'_>) -> Option<Vec<Burst>> {
+        let Answering { seat, reply, question, raw, chance, .. } = answering;
         let good = || reply.encode();
         let whole = |bytes: Vec<u8>| Some(vec![Burst::now(bytes)]);
         match fault {
@@ -342,8 +340,8 @@ impl Bus {
                 let address = Address::from_number((own + 1 + draw(chance, 9, 1000)) % 999_999_999_999)?;
                 whole(Reply { address, ..reply.clone() }.encode())
             }
-            Fault::WrongItem => whole(self.wrong_item(state, seat, reply, question, chance, now)?.encode()),
-            Fault::OtherMeter => whole(self.other_meter(state, seat, question, chance, now)?.encode()),
+            Fault::WrongItem => whole(Self::wrong_item(state, answering)?.encode()),
+            Fault::OtherMeter => whole(self.other_meter(state, answering)?.encode()),
             Fault::ToNextQuestion => {
                 state.held.push(good());
                 Some(Vec::new())
@@ -364,15 +362,8 @@ impl Bus {
     }
 
     /// Another item of the same meter, or another place in the same answer.
-    fn wrong_item(
-        &self,
-        state: &State,
-        seat: usize,
-        reply: &Reply,
-        question: Question<'_>,
-        chance: u64,
-        now: Civil,
-    ) -> Option<Reply> {
+    fn wrong_item(state: &State, answering: Answering<'_>) -> Option<Reply> {
+        let Answering { seat, reply, question, chance, now, .. } = answering;
         let meter = &state.seats.get(seat)?.meter;
         if question.control == READ_FOLLOW {
             let mut data = reply.data.clone();
@@ -389,8 +380,10 @@ impl Bus {
         let asked = u32::from_le_bytes(low_first);
         let others: &[u32] = match meter.dialect() {
             // The neighbour is the likeliest: the day before, the next tariff.
-            Dialect::Edition2007 => &[asked ^ 0x03, asked + 1, 0x0001_0000, 0x0002_0000, 0x0201_0100, 0x0400_0102],
-            Dialect::Edition1997 => &[asked ^ 0x03, asked + 1, 0x9010, 0x9020, 0xB611, 0xC011],
+            Dialect::Edition2007 => {
+                &[asked ^ 0x03, asked.wrapping_add(1), 0x0001_0000, 0x0002_0000, 0x0201_0100, 0x0400_0102]
+            }
+            Dialect::Edition1997 => &[asked ^ 0x03, asked.wrapping_add(1), 0x9010, 0x9020, 0xB611, 0xC011],
         };
         let first = usize::try_from(draw(chance, 4, others.len() as u64)).unwrap_or(0);
         let rotated = others.iter().cycle().skip(first).take(others.len());
@@ -402,14 +395,8 @@ impl Bus {
     }
 
     /// The same question answered by somebody else.
-    fn other_meter(
-        &self,
-        state: &mut State,
-        seat: usize,
-        question: Question<'_>,
-        chance: u64,
-        now: Civil,
-    ) -> Option<Reply> {
+    fn other_meter(&self, state: &mut State, answering: Answering<'_>) -> Option<Reply> {
+        let Answering { seat, question, chance, now, .. } = answering;
         if !READ.contains(&question.control) {
             return None;
         }

@@ -7,8 +7,8 @@ use hes_dlt645::Frame;
 use hes_sim::{Fault, FaultConfig, RunningFleet};
 use tokio::net::TcpStream;
 
-use crate::line::{Line, start};
-use crate::master::{parse, read};
+use crate::line::{Line, start, until};
+use crate::master::{parse, read, request};
 
 const FLEET: &str = r#"
     truth_log = 10000
@@ -188,4 +188,26 @@ fn a_fault_has_the_same_name_in_a_fleet_file_and_at_the_back_door() {
         assert_eq!(rates.rate(fault), 7);
         assert_eq!(rates.total(), 7);
     }
+}
+
+#[tokio::test]
+async fn no_question_however_strange_brings_a_struck_bus_down() {
+    let running =
+        start(&FLEET.replace("late_ms = 150", "late_ms = 0, wrong_item = 300, compensated = 300, other_meter = 300"))
+            .await;
+    let mut line = Line::call(&running, "bus").await;
+    let mut asked = 0;
+    for control in 0..0x20 {
+        for data in [&[][..], &[0xFF], &[0xFF; 4], &[0x99; 12], &[0; 16], &[0x55; 200]] {
+            asked += 1;
+            line.send(&request(MINE, control, data)).await;
+        }
+    }
+    until(|| running.fleet().counts().questions == asked).await;
+    running.fleet().bus("bus").unwrap().set_faults(FaultConfig::default());
+    let address = running.fleet().bus("bus").unwrap().with_meter(1, |meter, _| meter.address());
+    assert_eq!(address, Some(1), "nothing changed it without the right");
+    line.send(&read(OTHER, 0x0001_0000)).await;
+    until(|| running.fleet().counts().questions == asked + 1).await;
+    running.stop().await;
 }
