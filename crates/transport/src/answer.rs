@@ -17,7 +17,7 @@ const LAST_MAX: usize = 300;
 
 /// What to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
+pub(crate) enum Step {
     /// Wait for bytes until [`Answer::deadline`].
     Wait,
     /// The answer is complete.
@@ -31,7 +31,7 @@ pub enum Step {
 
 /// One answer being collected.
 #[derive(Debug)]
-pub struct Answer {
+pub(crate) struct Answer {
     deadlines: Deadlines,
     sent: Instant,
     /// From when the next frame's first byte is waited for: the end of the request, or of the last wanted frame.
@@ -50,7 +50,7 @@ pub struct Answer {
 
 impl Answer {
     /// Starts waiting for the answer to a request whose last byte is out at `sent`.
-    pub fn new(deadlines: Deadlines, sent: Instant) -> Self {
+    pub(crate) fn new(deadlines: Deadlines, sent: Instant) -> Self {
         Self {
             deadlines,
             sent,
@@ -67,17 +67,17 @@ impl Answer {
     }
 
     /// What was heard so far.
-    pub fn counts(&self) -> Counts {
+    pub(crate) fn counts(&self) -> Counts {
         self.counts
     }
 
     /// Takes what was heard and the last unwanted or broken bytes, at the end of a failed exchange.
-    pub fn into_heard(self) -> (Counts, Vec<u8>) {
+    pub(crate) fn into_heard(self) -> (Counts, Vec<u8>) {
         (self.counts, self.last)
     }
 
     /// When to call [`expired`](Self::expired) unless bytes come before.
-    pub fn deadline(&self) -> Instant {
+    pub(crate) fn deadline(&self) -> Instant {
         let next = match self.arrivals.back() {
             Some((_, last_byte)) => *last_byte + self.deadlines.gap,
             None => self.waiting_since + self.deadlines.first,
@@ -86,7 +86,7 @@ impl Answer {
     }
 
     /// Takes in bytes that arrived at `now`.
-    pub fn received(&mut self, now: Instant, bytes: &[u8], expect: &mut dyn Expect) -> Step {
+    pub(crate) fn received(&mut self, now: Instant, bytes: &[u8], expect: &mut dyn Expect) -> Step {
         self.counts.bytes += bytes.len();
         self.buffer.extend_from_slice(bytes);
         self.arrivals.push_back((self.counts.bytes, now));
@@ -97,7 +97,7 @@ impl Answer {
     }
 
     /// The deadline has passed without bytes: what looked like the start of a frame is none, and a frame may stand behind it.
-    pub fn expired(&mut self, now: Instant, expect: &mut dyn Expect) -> Step {
+    pub(crate) fn expired(&mut self, now: Instant, expect: &mut dyn Expect) -> Step {
         if now < self.deadline() {
             return Step::Wait;
         }

@@ -7,7 +7,8 @@ use hes_driver::{Counts, Exchanged, Expect, LinkError};
 use hes_model::{ReceivedAt, UtcMicros};
 use tokio::time::{Instant, timeout_at};
 
-use crate::{Answer, Deadlines, Line, Step};
+use crate::answer::{Answer, Step};
+use crate::{Deadlines, Line};
 
 /// Why a question got no answer.
 #[derive(Debug, thiserror::Error)]

@@ -21,7 +21,6 @@ mod target;
 #[cfg(test)]
 mod toy;
 
-pub use answer::{Answer, Step};
 pub use ask::AskError;
 pub use backoff::Backoff;
 pub use config::{

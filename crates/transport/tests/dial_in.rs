@@ -333,3 +333,20 @@ async fn shutdown_ends_the_wait_for_a_module() {
     let ended = timeout(SOON, waiting).await.expect("no longer waiting").unwrap();
     assert!(ended.is_err());
 }
+
+#[tokio::test]
+async fn a_dial_in_channel_without_a_listener_says_what_to_set() {
+    let transport = Transport::new(TransportConfig::default(), TransportMetrics::unregistered());
+    let refused = transport.source(&by_packet("east", "MODULE-7"), None).unwrap_err();
+    assert!(refused.to_string().contains("transport.listener.listen"), "{refused}");
+}
+
+#[tokio::test]
+async fn an_address_in_use_is_named() {
+    let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = taken.local_addr().unwrap();
+    let config = TransportConfig { listener: ListenerConfig { listen: vec![at], ..quick() }, ..Default::default() };
+    let (_allow, allowed) = watch::channel(Arc::default());
+    let refused = Listener::bind(&config, ByAddress, allowed, TransportMetrics::unregistered()).await.unwrap_err();
+    assert!(refused.to_string().contains(&at.to_string()), "{refused}");
+}

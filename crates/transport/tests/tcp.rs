@@ -174,3 +174,22 @@ async fn the_speed_behind_a_socket_is_not_ours_to_change() {
     assert_eq!(line.set_line(other).unwrap_err().kind(), std::io::ErrorKind::Unsupported);
     assert_eq!(line.settings(), fast());
 }
+
+#[tokio::test]
+async fn links_and_their_bytes_are_counted_and_a_closed_link_is_open_no_more() {
+    let registry = prometheus::Registry::new();
+    let metrics = TransportMetrics::new(&registry).unwrap();
+    let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let transport = Transport::new(TransportConfig::default(), metrics);
+    let mut line = transport.open(&endpoint(server.local_addr().unwrap()), fast()).await.unwrap();
+    line.write_all(b"12345").await.unwrap();
+    let text =
+        |registry: &prometheus::Registry| prometheus::TextEncoder::new().encode_to_string(&registry.gather()).unwrap();
+    let open = text(&registry);
+    assert!(open.contains("hes_transport_links{medium=\"dial\"} 1"), "{open}");
+    assert!(open.contains("hes_transport_bytes_total{direction=\"out\",medium=\"dial\"} 5"), "{open}");
+    line.close().await;
+    let closed = text(&registry);
+    assert!(closed.contains("hes_transport_links{medium=\"dial\"} 0"), "{closed}");
+    assert!(closed.contains("hes_transport_opens_total{medium=\"dial\"} 1"), "{closed}");
+}

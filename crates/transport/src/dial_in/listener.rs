@@ -16,6 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use super::identify::{Heard, Look, look};
 use super::pending::{Pending, Place};
+use super::presence::Proof;
 use super::sessions::{Alarm, Claim, Sessions, Settled, TakeoverLimits};
 use super::unknown::{Seen, UnknownDevices};
 use super::{Allowed, Conflict, Identify, Presence, Refusal, UnknownDevice};
@@ -339,7 +340,7 @@ impl Shared {
         }
     }
 
-    /// Gives an identified connection its channel, unless a live device has it.
+    /// Gives an identified connection its channel, unless another one keeps it.
     async fn admit(
         &self,
         socket: TcpStream,
@@ -350,68 +351,81 @@ impl Shared {
     ) {
         let presence = Arc::new(Presence::new(self.identify.question()));
         let claim = self.sessions().claim(&channel, &presence, peer);
-        match claim {
-            Claim::Granted => self.notify(Notice::LoggedIn { channel: channel.clone(), peer }),
-            Claim::UnderChallenge { holder } => {
-                tracing::debug!(%channel, %peer, %holder, "refused a log-in while another one is being settled");
-                self.refuse(peer.ip(), Refusal::Duplicate, Some(identity), bytes);
-                return;
+        let admitted = match claim {
+            Claim::Granted => {
+                self.notify(Notice::LoggedIn { channel: channel.clone(), peer });
+                Ok(())
             }
-            Claim::Challenge(holder) => {
-                let challenge = Challenge { shared: self, channel: &channel };
-                let proof = holder.prove(self.config.duplicate_proof()).await;
-                challenge.over();
-                let limits = TakeoverLimits {
-                    max: usize::try_from(self.config.takeovers_max).unwrap_or(usize::MAX),
-                    window: self.config.takeover_window(),
-                };
-                let settled =
-                    self.sessions().settle(&channel, (&holder, proof), (&presence, peer), &limits, Instant::now());
-                match settled {
-                    Settled::TakenOver { old } => {
-                        self.metrics.takeovers.inc();
-                        tracing::info!(%channel, %old, new = %peer, "a newer log-in replaced a silent link");
-                        self.notify(Notice::TakenOver { channel: channel.clone(), old, new: peer });
-                    }
-                    Settled::Overtaken { holder } => {
-                        tracing::debug!(%channel, %peer, %holder, "refused a log-in that another one overtook");
-                        self.refuse(peer.ip(), Refusal::Duplicate, Some(identity), bytes);
-                        return;
-                    }
-                    Settled::Kept { holder, conflict, alarm } => {
-                        self.refuse(peer.ip(), Refusal::Duplicate, Some(identity.clone()), bytes);
-                        if alarm == Alarm::Raise {
-                            tracing::error!(
-                                %channel, kept = %holder, refused = %peer, ?conflict,
-                                "two live devices announce the same identity; find the wrong one and change its registration"
-                            );
-                            let (kept, refused) = (holder, peer);
-                            self.notify(Notice::Duplicate { channel, identity, kept, refused, conflict });
-                        }
-                        return;
-                    }
-                }
+            Claim::UnderChallenge { holder } => Err(holder),
+            Claim::Challenge(holder) => self.contest(&channel, &identity, &holder, (&presence, peer)).await,
+        };
+        match admitted {
+            Ok(()) => self.slot(&channel).put(Arrival { socket, peer, presence }),
+            Err(holder) => {
+                tracing::debug!(%channel, %peer, %holder, "refused a log-in whose channel another one has");
+                self.refuse(peer.ip(), Refusal::Duplicate, Some(identity), bytes);
             }
         }
-        self.slot(&channel).put(Arrival { socket, peer, presence });
+    }
+
+    /// Settles between the holder of a channel and a newcomer; says who holds it if the newcomer does not get it.
+    async fn contest(
+        &self,
+        channel: &ChannelName,
+        identity: &Registration,
+        holder: &Arc<Presence>,
+        newcomer: (&Arc<Presence>, SocketAddr),
+    ) -> Result<(), SocketAddr> {
+        let proof = self.challenge(channel, holder).await;
+        let limits = TakeoverLimits {
+            max: usize::try_from(self.config.takeovers_max).unwrap_or(usize::MAX),
+            window: self.config.takeover_window(),
+        };
+        let new = newcomer.1;
+        let settled = self.sessions().settle(channel, (holder, proof), newcomer, &limits, Instant::now());
+        match settled {
+            Settled::TakenOver { old } => {
+                self.metrics.takeovers.inc();
+                tracing::info!(%channel, %old, %new, "a newer log-in replaced a silent link");
+                self.notify(Notice::TakenOver { channel: channel.clone(), old, new });
+                Ok(())
+            }
+            Settled::Overtaken { holder } => Err(holder),
+            Settled::Kept { holder: kept, conflict, alarm } => {
+                if alarm == Alarm::Raise {
+                    tracing::error!(
+                        %channel, %kept, refused = %new, ?conflict,
+                        "two live devices announce the same identity; find the wrong one and change its registration"
+                    );
+                    let (channel, identity) = (channel.clone(), identity.clone());
+                    self.notify(Notice::Duplicate { channel, identity, kept, refused: new, conflict });
+                }
+                Err(kept)
+            }
+        }
+    }
+
+    /// Challenges the holder of `channel`; withdrawn when dropped before its end (shutdown).
+    async fn challenge(&self, channel: &ChannelName, holder: &Presence) -> Proof {
+        let mut challenge = Challenge { shared: self, channel, running: true };
+        let proof = holder.prove(self.config.duplicate_proof()).await;
+        challenge.running = false;
+        proof
     }
 }
 
-/// A running challenge; dropped before its end (shutdown) it is withdrawn.
+/// A challenge that runs.
 struct Challenge<'a> {
     shared: &'a Shared,
     channel: &'a ChannelName,
-}
-
-impl Challenge<'_> {
-    fn over(self) {
-        std::mem::forget(self);
-    }
+    running: bool,
 }
 
 impl Drop for Challenge<'_> {
     fn drop(&mut self) {
-        self.shared.sessions().withdraw(self.channel);
+        if self.running {
+            self.shared.sessions().withdraw(self.channel);
+        }
     }
 }
 
