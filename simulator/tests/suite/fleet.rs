@@ -105,6 +105,23 @@ async fn a_pseudo_terminal_answers_at_the_speed_of_its_meters_only_and_may_be_op
     assert!(!path.is_symlink(), "the name goes with the fleet");
 }
 
+#[tokio::test]
+async fn a_meter_told_another_speed_answers_at_the_old_one_and_then_hears_only_the_new() {
+    let running = start(&TCP.replace("\"tcp\"", "\"pty\"")).await;
+    let Endpoint::Serial { path } = &running.channel("bus").unwrap().endpoint else { panic!("a serial port") };
+    let mut slow = Line::new(open(path, 2400));
+    let to_9600 = request("000000000001", 0x17, &[0b0010_0000]);
+    assert_eq!(parse(&slow.ask(&to_9600).await), (0x97, vec![0b0010_0000]));
+    slow.send(&read("000000000001", 0x0001_0000)).await;
+    let other = slow.ask(&read("000000000002", 0x0001_0000)).await;
+    assert_eq!(other[1], 2, "the others stay as they were");
+    drop(slow);
+    let mut fast = Line::new(open(path, 9600));
+    assert_eq!(parse(&fast.ask(&read("000000000001", 0x0001_0000)).await).0, 0x91);
+    assert_eq!(running.fleet().counts().unanswered, 1);
+    running.stop().await;
+}
+
 fn open(path: &std::path::Path, baud: u32) -> tokio_serial::SerialStream {
     let settings = tokio_serial::new(path.to_str().unwrap(), baud).parity(tokio_serial::Parity::Even);
     tokio_serial::SerialStream::open(&settings).unwrap()
