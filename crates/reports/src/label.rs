@@ -81,9 +81,9 @@ impl Labelled for Exclusion {
         match self {
             Exclusion::NotCommissioned => both("未投运", "not commissioned"),
             Exclusion::Suspended => both("已暂停", "suspended"),
-            Exclusion::Retired => both("已拆除", "retired"),
+            Exclusion::Retired => both("已停用", "retired"),
             Exclusion::NotInstalled => both("当日未安装", "not installed on that day"),
-            Exclusion::NoChannel => both("未分配通道", "no channel assigned"),
+            Exclusion::NothingDue => both("当日无应采数据", "nothing due on that day"),
         }
     }
 }

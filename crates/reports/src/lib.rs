@@ -9,14 +9,25 @@
 //!
 //! Rendering for people (tables, colours) is not here; the words are ([`Labelled`]).
 
+mod clock;
 mod dimension;
+mod failures;
+mod gaps;
+mod group;
 mod label;
+mod load;
 mod rate;
 mod slot;
 mod success;
 
+pub use clock::{Broadcast, ClockGroup, ClockOfMeter, ClockReport, DriftBand};
 pub use dimension::{Dimension, UnknownDimension};
+pub use failures::{FailedMeter, FailureGroup, FailureReport};
+pub use gaps::{Gap, GapGroup, GapReport};
 pub use label::{Label, Labelled, Lang};
+pub use load::{Question, clock, failures, gaps, success};
 pub use rate::{Percent, Rate};
-pub use slot::{Causes, Exclusion, MeterOnDay, SlotState};
-pub use success::{Cell, ExcludedMeter, ExcludedTotal, SuccessFold, SuccessGroup, SuccessReport, Tally};
+pub use slot::{Causes, Exclusion, SlotState};
+
+pub(crate) use slot::MeterOnDay;
+pub use success::{ExcludedMeter, ExcludedTotal, SuccessGroup, SuccessReport, Tally};

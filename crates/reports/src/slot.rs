@@ -43,17 +43,28 @@ pub enum Exclusion {
     NotCommissioned,
     /// Suspended by a person.
     Suspended,
-    /// Taken down.
+    /// Taken out of service.
     Retired,
     /// At no service point on that day.
     NotInstalled,
-    /// On no channel, so nobody can ask it.
-    NoChannel,
+    /// In service, but no plan has a slot of it on that day.
+    NothingDue,
+}
+
+impl From<hes_store::Exclusion> for Exclusion {
+    fn from(reason: hes_store::Exclusion) -> Self {
+        match reason {
+            hes_store::Exclusion::NotCommissioned => Self::NotCommissioned,
+            hes_store::Exclusion::Suspended => Self::Suspended,
+            hes_store::Exclusion::Retired => Self::Retired,
+            hes_store::Exclusion::NotInstalled => Self::NotInstalled,
+        }
+    }
 }
 
 /// Where a meter was on the day reported.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MeterOnDay {
+pub(crate) struct MeterOnDay {
     /// Its number.
     pub meter_no: MeterNo,
     /// The area of its service point.
@@ -115,5 +126,21 @@ impl Causes {
     /// Everything counted.
     pub fn total(&self) -> u64 {
         self.0.values().sum()
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn meter(no: &str, area: &str, channel: Option<&str>) -> MeterOnDay {
+        MeterOnDay {
+            meter_no: MeterNo::new(no).unwrap(),
+            area: Some((AreaCode::new(area).unwrap(), format!("{area}台区"))),
+            reader: Some((ReaderCode::new("R1").unwrap(), "张三".to_owned())),
+            channel: channel.map(|c| ChannelName::new(c).unwrap()),
+            protocol: Protocol::Dlt645v2007,
+            model: ModelName::new("generic-2007").unwrap(),
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hes_model::{AreaCode, FailureKind, MeterNo, PlanName};
 use jiff::civil::Date;
 
+use crate::group::group_key;
 use crate::slot::NONE;
 use crate::{Causes, Dimension, Exclusion, MeterOnDay, Percent, Rate, SlotState};
 
@@ -112,7 +113,7 @@ pub struct SuccessReport {
 
 /// Builds a success report from one meter after the other.
 #[derive(Debug)]
-pub struct SuccessFold {
+pub(crate) struct SuccessFold {
     by: Dimension,
     total: Group,
     groups: BTreeMap<String, Group>,
@@ -122,13 +123,13 @@ pub struct SuccessFold {
 
 /// So many slots of one meter with one fate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cell {
+pub(crate) struct Cell {
     /// What became of them.
-    pub state: SlotState,
+    pub(crate) state: SlotState,
     /// Why it is not filled; `None` for filled slots, and for open ones nobody has tried yet.
-    pub cause: Option<FailureKind>,
+    pub(crate) cause: Option<FailureKind>,
     /// How many.
-    pub slots: u64,
+    pub(crate) slots: u64,
 }
 
 impl Cell {
@@ -172,7 +173,7 @@ impl Group {
 
 impl SuccessFold {
     /// An empty report.
-    pub fn new(by: Dimension) -> Self {
+    pub(crate) fn new(by: Dimension) -> Self {
         Self {
             by,
             total: Group::default(),
@@ -182,10 +183,10 @@ impl SuccessFold {
         }
     }
     /// Counts a meter's slots of the day; called once a meter.
-    pub fn meter(&mut self, meter: &MeterOnDay, cells: &[Cell]) {
+    pub(crate) fn meter(&mut self, meter: &MeterOnDay, cells: &[Cell]) {
         let mut touched = BTreeSet::new();
         for cell in cells.iter().filter(|cell| cell.slots > 0) {
-            let (key, name) = meter.group(self.by).unwrap_or_else(|| (cell.outcome(), None));
+            let (key, name) = group_key(meter, self.by, cell.outcome());
             let group = self.groups.entry(key.to_owned()).or_default();
             if touched.insert(key) {
                 group.meters += 1;
@@ -197,12 +198,12 @@ impl SuccessFold {
         self.total.meters += u64::from(!touched.is_empty());
     }
     /// Lists a meter nothing is expected of.
-    pub fn exclude(&mut self, meter_no: MeterNo, area: Option<AreaCode>, reason: Exclusion) {
+    pub(crate) fn exclude(&mut self, meter_no: MeterNo, area: Option<AreaCode>, reason: Exclusion) {
         *self.excluded.entry(reason).or_default() += 1;
         self.excluded_meters.push(ExcludedMeter { meter_no, area, reason });
     }
     /// The report of everything counted.
-    pub fn finish(self, day: Date, zone: String, plan: Option<PlanName>) -> SuccessReport {
+    pub(crate) fn finish(self, day: Date, zone: String, plan: Option<PlanName>) -> SuccessReport {
         let all = self.total.slots.expected;
         let mut groups: Vec<_> = self.groups.into_iter().map(|(key, group)| group.finish(key, all)).collect();
         groups.sort_by(|a, b| {
@@ -225,18 +226,7 @@ impl SuccessFold {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hes_model::{ChannelName, ModelName, Protocol, ReaderCode};
-
-    fn meter(no: &str, area: &str, channel: Option<&str>) -> MeterOnDay {
-        MeterOnDay {
-            meter_no: MeterNo::new(no).unwrap(),
-            area: Some((AreaCode::new(area).unwrap(), format!("{area}台区"))),
-            reader: Some((ReaderCode::new("R1").unwrap(), "张三".to_owned())),
-            channel: channel.map(|c| ChannelName::new(c).unwrap()),
-            protocol: Protocol::Dlt645v2007,
-            model: ModelName::new("generic-2007").unwrap(),
-        }
-    }
+    use crate::slot::tests::meter;
 
     fn cell(state: SlotState, cause: Option<FailureKind>, slots: u64) -> Cell {
         Cell { state, cause, slots }
