@@ -4,9 +4,11 @@
 //! never hold more than one page in memory. Tariffs, money and invoices are not here.
 
 mod consumption;
+mod export;
 mod row;
 mod text;
 
-pub use consumption::{Consumption, Edge, Part, REGISTER_DIGITS, Segment};
+pub use consumption::{Consumption, Part, consumption};
+pub use export::{DailyExport, Gaps, Selection};
 pub use row::{COLUMNS, Column, Content, DailyRow, FORMAT_NAME, FORMAT_VERSION, Lateness, Place, Version};
 pub use text::Format;

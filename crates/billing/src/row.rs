@@ -41,12 +41,12 @@ pub const COLUMNS: &[Column] = &[
     Column { name: "quality", holds: "`good`; `suspect`: not for billing; `absent`: the meter has no such value" },
     Column { name: "rules", holds: "ids of the plausibility rules a suspect value broke (CSV: separated by `;`)" },
     Column { name: "version", holds: "version of this value, from 1" },
-    Column { name: "supersedes", holds: "`seq` of the version this one replaced as the current one" },
+    Column { name: "supersedes", holds: "`seq` of the version before this one, which it corrects" },
     Column { name: "captured_at", holds: "when the value was latched, UTC" },
     Column { name: "received_at", holds: "when the answer was received, UTC" },
     Column { name: "meter_clock", holds: "the meter's own stamp of the value, its civil time" },
     Column { name: "occurred", holds: "when a maximum demand occurred, by the meter's clock" },
-    Column { name: "late", holds: "`true` when it came after the deadline of every plan that expects it" },
+    Column { name: "late", holds: "`true` when it came after the deadline of the plan that expects it" },
     Column { name: "exchange", holds: "number of the exchange that proves it, for the evidence" },
     Column { name: "ct", holds: "current transformer factor on the day" },
     Column { name: "pt", holds: "voltage transformer factor on the day" },
@@ -103,7 +103,7 @@ pub struct Version {
     pub seq: ReadingSeq,
     /// Number of the version.
     pub version: u32,
-    /// The version it replaced.
+    /// The version before it.
     pub supersedes: Option<ReadingSeq>,
     /// The value.
     pub value: Observed,
