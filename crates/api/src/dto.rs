@@ -5,12 +5,13 @@
 //! without a zone, days are `2026-07-01`.
 
 pub mod archive;
+pub mod billing;
 pub mod live;
 pub mod operations;
 pub mod readings;
 pub mod reads;
 
 pub use hes_model::Plan;
-pub use hes_reports::{Dimension, SuccessReport};
+pub use hes_reports::{ClockReport, Dimension, FailureReport, GapReport, SuccessReport};
 
 pub use crate::problem::ProblemBody;

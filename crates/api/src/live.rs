@@ -20,6 +20,8 @@ pub struct Snapshot {
     pub health: Result<(), String>,
     /// Whether planned collection runs (or only on-demand reads are served).
     pub collecting: bool,
+    /// Where modules dial in, the port as it really is; `None` where no listener runs.
+    pub dial_in: Option<std::net::SocketAddr>,
     /// When it was started.
     pub started_at: UtcMicros,
     /// Readings committed since then.

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use hes_store::StoreError;
 
 /// The media type of every error.
 pub const PROBLEM_JSON: &str = "application/problem+json";
@@ -81,6 +82,8 @@ codes! {
     StoreUnavailable = "store_unavailable", SERVICE_UNAVAILABLE, "database does not answer", "数据库不可用";
     /// The disk is full.
     DiskFull = "disk_full", INSUFFICIENT_STORAGE, "disk full", "磁盘已满";
+    /// The backup was not written.
+    BackupFailed = "backup_failed", INTERNAL_SERVER_ERROR, "backup not written", "备份失败";
     /// A defect of the server.
     Internal = "internal", INTERNAL_SERVER_ERROR, "internal error, see the server's log", "服务器内部错误,请查看日志";
 }
@@ -108,9 +111,37 @@ impl Problem {
     pub fn parameter(name: &str, why: impl std::fmt::Display) -> Self {
         Self::new(Code::InvalidParameter, format!("{name}: {why}"))
     }
+    /// What happened and what to do next.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
     /// Which kind it is.
     pub fn code(&self) -> Code {
         self.code
+    }
+}
+
+/// What the store could not do, in words that leak nothing of the database. The details are logged here, once.
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        let code = match &error {
+            StoreError::Database(_) | StoreError::Closed => Code::StoreUnavailable,
+            StoreError::Full => Code::DiskFull,
+            StoreError::Corrupt { .. } | StoreError::NoSuchProof { .. } | StoreError::Sealed { .. } => Code::Internal,
+            StoreError::NoSuchMeter { .. } | StoreError::NoSuchMeterRow { .. } => Code::UnknownMeter,
+            StoreError::NoSuchPlan { .. } => Code::UnknownPlan,
+            StoreError::Plan(rule) => return Self::new(Code::PlanInvalid, rule.to_string()),
+            StoreError::NotASlot { .. } => Code::InvalidParameter,
+            StoreError::Conflict { .. } => Code::Conflict,
+            StoreError::Busy { .. } => Code::Busy,
+        };
+        if matches!(code, Code::Internal | Code::StoreUnavailable | Code::DiskFull) {
+            tracing::error!(error = &error as &dyn std::error::Error, "the store failed a request");
+        }
+        match error {
+            StoreError::Database(_) => Self::new(code, "the database failed; see the server's log"),
+            told => Self::new(code, told.to_string()),
+        }
     }
 }
 

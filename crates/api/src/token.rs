@@ -70,11 +70,13 @@ impl Token {
             return Err(content());
         }
         let text = Zeroizing::new(std::fs::read_to_string(path).map_err(at)?);
+        Self::parse(&text).ok_or_else(content)
+    }
+    /// Takes over a token given as text, blanks around it aside; `None` where it is none.
+    pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
-        if text.len() < TOKEN_MIN_CHARS || !text.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err(content());
-        }
-        Ok(Self(Zeroizing::new(text.to_owned())))
+        let whole = text.len() >= TOKEN_MIN_CHARS && text.bytes().all(|b| b.is_ascii_graphic());
+        whole.then(|| Self(Zeroizing::new(text.to_owned())))
     }
     /// Reads the token of `path`, or makes a new one there with mode 0600 where the file is missing.
     pub fn read_or_make(path: &Path) -> Result<Self, TokenError> {

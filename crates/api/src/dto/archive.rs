@@ -15,6 +15,13 @@ pub struct Page<T> {
     pub next: Option<String>,
 }
 
+impl<T> Page<T> {
+    /// The only page of a list that is short by its nature.
+    pub fn whole(items: impl Iterator<Item = T>) -> Self {
+        Self { items: items.collect(), next: None }
+    }
+}
+
 /// A meter as it stands in the archive today.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct MeterRow {
@@ -32,10 +39,16 @@ pub struct MeterRow {
     pub state: MeterState,
     /// Groups it is in.
     pub groups: Vec<GroupName>,
+    /// Whether a password is stored; it is never shown.
+    pub has_password: bool,
     /// Where it is installed today.
     pub service_point: Option<ServicePointNo>,
     /// The area of that service point.
     pub area: Option<AreaCode>,
+    /// The area's name.
+    pub area_name: Option<String>,
+    /// The reader responsible for the area.
+    pub reader: Option<ReaderCode>,
     /// The customer of that service point.
     pub customer: Option<CustomerNo>,
     /// The customer's name.
@@ -77,10 +90,8 @@ pub struct MeterDetail {
 pub struct ChannelRow {
     /// Its configuration.
     pub channel: ChannelConfig,
-    /// Meters on it.
-    pub meters: u64,
-    /// What its owner says now; `null` where nobody runs it yet.
-    pub link: Option<super::live::LinkState>,
+    /// How its link does; `null` where nobody runs it yet.
+    pub live: Option<super::live::ChannelLive>,
 }
 
 /// A transformer area.
@@ -94,6 +105,8 @@ pub struct AreaRow {
     pub reader: Option<ReaderCode>,
     /// The reader's name.
     pub reader_name: Option<String>,
+    /// Meters installed there now.
+    pub meters: u64,
 }
 
 /// What an import did. Rows that were refused changed nothing; every other row is stored.
@@ -109,6 +122,17 @@ pub struct ImportReport {
     pub unchanged: u64,
     /// Every row that was refused, in the order of the file.
     pub refused: Vec<RefusedRow>,
+    /// What a person should know about rows that were taken (a meter that took another's place).
+    pub notes: Vec<RowNote>,
+}
+
+/// A remark on a row that was taken.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct RowNote {
+    /// Line of the file.
+    pub line: u64,
+    /// What it caused.
+    pub note: String,
 }
 
 /// One row of a file that was refused.
@@ -131,4 +155,32 @@ pub struct Fault {
     pub value: Option<String>,
     /// Why it was refused. One fragment that tells what is accepted.
     pub reason: String,
+}
+
+/// A meter takes the place of another (换表).
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Replacement {
+    /// Number of the new meter.
+    pub meter_no: MeterNo,
+    /// Its address on the wire.
+    pub address: CommAddress,
+    /// First day of the new meter; today where not given.
+    #[serde(default)]
+    pub from: Option<Date>,
+    /// As the old meter's where not given.
+    #[serde(default)]
+    pub protocol: Option<Protocol>,
+    /// As the old meter's where not given.
+    #[serde(default)]
+    pub model: Option<ModelName>,
+    /// As the old meter's where not given.
+    #[serde(default)]
+    pub ct: Option<u32>,
+    /// As the old meter's where not given.
+    #[serde(default)]
+    pub pt: Option<u32>,
+    /// Hex digits; the new meter has none where not given.
+    #[serde(default)]
+    pub password: Option<String>,
 }

@@ -7,7 +7,7 @@ use hes_reports::SuccessGroup;
 use jiff::civil::Date;
 
 /// How a channel's link does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LinkState {
     /// Nothing to do, or not called in yet.
@@ -59,6 +59,8 @@ pub struct Status {
     pub started_at: UtcMicros,
     /// Whether planned collection runs.
     pub collecting: bool,
+    /// Where modules dial in; `null` where no listener runs.
+    pub dial_in: Option<std::net::SocketAddr>,
     /// The host's clock.
     pub clock: HostClock,
     /// Readings committed since the start.
@@ -66,7 +68,7 @@ pub struct Status {
     /// Readings committed a second, over the last ten seconds, as text with one decimal.
     pub readings_per_second: String,
     /// Channels by link state.
-    pub links: BTreeMap<String, u64>,
+    pub links: BTreeMap<LinkState, u64>,
     /// Every channel, by name.
     pub channels: Vec<ChannelLive>,
     /// On-demand reads not finished.
@@ -84,21 +86,19 @@ pub struct DayFigures {
     pub counted_at: UtcMicros,
     /// All areas.
     pub total: SuccessGroup,
-    /// Each area, worst first.
+    /// The areas, worst first; the first fifty.
     pub areas: Vec<SuccessGroup>,
     /// Meters excluded.
     pub excluded_meters: u64,
 }
 
-/// A device that called in and is not on the allow-list, or whose identity is in use already.
+/// A device that called in and is on no allow-list.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct UnknownDevice {
-    /// What it announced itself by, printable; the first bytes in hex where they are no text.
+    /// What it announced itself by, printable.
     pub announced: String,
-    /// Its address and port at the last attempt.
+    /// Its address, without the port.
     pub peer: String,
-    /// Why it was refused: `unknown`, `duplicate`, `nothing_sent`, `too_much_sent`.
-    pub reason: String,
     /// Attempts.
     pub attempts: u64,
     /// First attempt.

@@ -1,6 +1,7 @@
 //! Events, health, backup.
 
 use hes_model::{ChannelName, MeterNo, UtcMicros};
+pub use hes_store::Severity;
 
 use super::live::HostClock;
 
@@ -13,14 +14,14 @@ pub struct EventRow {
     pub at: UtcMicros,
     /// Its stable kind, as `reading_changed`.
     pub kind: String,
-    /// `info`, `warning` or `alarm`.
-    pub severity: String,
+    /// How much it matters.
+    pub severity: Severity,
     /// The meter it is about.
     pub meter: Option<MeterNo>,
     /// The channel it is about.
     pub channel: Option<ChannelName>,
-    /// What happened.
-    pub detail: String,
+    /// The particulars; their members depend on the kind.
+    pub detail: serde_json::Value,
 }
 
 /// Whether the server can do its work.

@@ -103,6 +103,12 @@ pub struct EvidenceField {
     pub offset: usize,
     /// How many bytes.
     pub len: usize,
+    /// As on the wire, in hex.
+    pub raw: String,
+    /// Without the mask of the protocol, in hex, for data.
+    pub plain: Option<String>,
+    /// The stable name of the field.
+    pub field: String,
     /// What the field is, in English.
     pub name: String,
     /// What the field is, in Chinese.

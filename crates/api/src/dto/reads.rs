@@ -1,7 +1,11 @@
 //! On-demand reads (召测): asked for, waited for, answered.
 
-use hes_model::{ExchangeId, FailureKind, MeterClock, MeterNo, NoValue, Obis, Quantity, UtcMicros};
+use hes_model::{ExchangeId, FailureKind, MeterClock, MeterNo, NoValue, Obis, Quantity, ReadingSeq, RuleId, UtcMicros};
 use jiff::civil::{Date, DateTime};
+
+pub use hes_store::OnDemandState as ReadState;
+
+use super::readings::QualityCode;
 
 /// What to read from one meter now.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -51,29 +55,6 @@ pub enum ReadWhat {
     Clock,
 }
 
-/// How far a read is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ReadState {
-    /// Waits for its channel's turn.
-    Queued,
-    /// Being asked.
-    Running,
-    /// Ended with at least one value, or the clock.
-    Done,
-    /// Ended without.
-    Failed,
-    /// Its time ran out before it was asked.
-    Expired,
-}
-
-impl ReadState {
-    /// Whether nothing more comes.
-    pub const fn is_final(self) -> bool {
-        matches!(self, ReadState::Done | ReadState::Failed | ReadState::Expired)
-    }
-}
-
 /// An on-demand read and what came of it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ReadStatus {
@@ -106,16 +87,24 @@ pub struct ReadValue {
     pub alias: String,
     /// `instant`, `daily`, `monthly`, `interval_15`…
     pub series: String,
-    /// The slot by the meter's clock; `null` for a value of now.
-    pub slot: Option<MeterClock>,
+    /// The slot: when it was latched, when its interval starts; of a value of now, when it was captured.
+    pub slot: UtcMicros,
     /// The number with its unit.
     pub quantity: Option<Quantity>,
     /// Why there is no number.
     pub no_value: Option<NoValue>,
+    /// `good` or `suspect`.
+    pub quality: QualityCode,
+    /// The plausibility rules a suspect value broke.
+    pub rules: Vec<RuleId>,
     /// When the value occurred (maximum demand), by the meter's clock.
     pub occurred: Option<MeterClock>,
-    /// Plausibility rules it broke; empty for a good value.
-    pub rules: Vec<String>,
+    /// The meter's own stamp of the value.
+    pub meter_clock: Option<MeterClock>,
+    /// When we received it.
+    pub received_at: UtcMicros,
+    /// The stored version that holds this value, for the evidence; `null` until it is stored.
+    pub seq: Option<ReadingSeq>,
     /// The exchange that proves it.
     pub exchange: Option<ExchangeId>,
 }
@@ -125,8 +114,6 @@ pub struct ReadValue {
 pub struct ReadFailure {
     /// Which register; `null` where the dialogue as a whole failed.
     pub register: Option<Obis>,
-    /// Which slot.
-    pub slot: Option<MeterClock>,
     /// The cause.
     pub kind: FailureKind,
     /// What was seen.
