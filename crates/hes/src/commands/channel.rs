@@ -36,11 +36,11 @@ fn channels(common: &Common) -> anyhow::Result<Exit> {
         left(column::channel()),
         left(column::endpoint()),
         left(column::line_settings()),
-        right(column::meters()),
         left(column::link()),
     ]);
     list(common, &["channels"], &[], table, |table, row: ChannelRow| {
         let line = row.channel.line;
+        let state = row.live.map(|live| live.link);
         let parity = match line.parity() {
             Parity::None => 'N',
             Parity::Even => 'E',
@@ -50,10 +50,9 @@ fn channels(common: &Common) -> anyhow::Result<Exit> {
             row.channel.name.to_string(),
             endpoint(&row.channel.endpoint),
             format!("{} {}{parity}1", line.baud(), line.data_bits()),
-            row.meters.to_string(),
-            row.link.map_or_else(|| "-".to_owned(), link),
+            state.map_or_else(|| "-".to_owned(), link),
         ];
-        table.row(row.link.map_or(Tone::Faint, link_tone), cells);
+        table.row(state.map_or(Tone::Faint, link_tone), cells);
     })
 }
 
@@ -89,17 +88,12 @@ fn link_tone(state: LinkState) -> Tone {
 }
 
 fn unknown(common: &Common) -> anyhow::Result<Exit> {
-    let table = Table::new([
-        left(column::announced()),
-        left(column::peer()),
-        left(column::reason()),
-        right(column::attempts()),
-        left(column::last()),
-    ]);
+    let table =
+        Table::new([left(column::announced()), left(column::peer()), right(column::attempts()), left(column::last())]);
     let zone = common.settings()?.zone;
     list(common, &["unknown-devices"], &[], table, |table, device: UnknownDevice| {
         let last = zone.local(device.last_at);
-        let cells = [device.announced, device.peer, device.reason, device.attempts.to_string(), last];
+        let cells = [device.announced, device.peer, device.attempts.to_string(), last];
         table.row(Tone::Warn, cells);
     })
 }

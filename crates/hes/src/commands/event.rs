@@ -1,7 +1,7 @@
 //! `hes event`: what happened that somebody may want to know.
 
 use clap::{Args, Subcommand};
-use hes_api::dto::operations::EventRow;
+use hes_api::dto::operations::{EventRow, Severity};
 use hes_model::MeterNo;
 
 use crate::cli::Common;
@@ -41,19 +41,19 @@ impl EventCommand {
             left(column::detail()),
         ]);
         list(common, &["events"], &query, table, |table, event: EventRow| {
-            let tone = match event.severity.as_str() {
-                "alarm" => Tone::Bad,
-                "warning" => Tone::Warn,
-                _ => Tone::Plain,
+            let tone = match event.severity {
+                Severity::Alarm => Tone::Bad,
+                Severity::Warning => Tone::Warn,
+                Severity::Info => Tone::Plain,
             };
             let cells = [
                 event.id.to_string(),
                 zone.local(event.at),
-                event.severity,
+                event.severity.code().to_owned(),
                 event.kind,
                 or_dash(event.meter),
                 or_dash(event.channel),
-                event.detail,
+                event.detail.to_string(),
             ];
             table.row(tone, cells);
         })

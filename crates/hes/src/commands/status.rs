@@ -43,7 +43,7 @@ fn summary(out: Output, zone: &Zone, status: &Status) -> anyhow::Result<()> {
     if !status.clock.proven {
         out.toned(Tone::Warn, say::status_clock_not_proven(&status.clock.reason))?;
     }
-    let links: Vec<String> = status.links.iter().map(|(state, count)| format!("{count} {state}")).collect();
+    let links: Vec<String> = status.links.iter().map(|(state, count)| format!("{count} {}", link(*state))).collect();
     out.line(say::status_links(links.join(", ")))?;
     out.line(say::status_readings(status.readings_total, &status.readings_per_second, status.reads_waiting))?;
     out.line("")?;

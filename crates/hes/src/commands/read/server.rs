@@ -42,15 +42,15 @@ fn answer(status: &ReadStatus) -> Answer {
         register: value.register,
         alias: value.alias.clone(),
         series: value.series.clone(),
-        slot: value.slot.map(|slot| slot.0.to_string()),
+        slot: (value.series != "instant").then(|| value.slot.to_string()),
         quantity: value.quantity,
         no_value: value.no_value.clone(),
         occurred: value.occurred,
-        rules: Some(value.rules.iter().map(|rule| rule.clone().into()).collect()),
+        rules: Some(value.rules.clone()),
     };
     let missing = |failure: &ReadFailure| Missing {
         register: failure.register,
-        slot: failure.slot.map(|slot| slot.0.to_string()),
+        slot: None,
         failure: Failure::new(failure.kind, failure.detail.clone()),
     };
     Answer {
