@@ -132,7 +132,11 @@ pub(crate) async fn serve(fleet: Arc<Fleet>, listener: TcpListener, stop: Cancel
         tokio::select! {
             biased;
             () = stop.cancelled() => return,
-            Some(_ended) = visitors.join_next(), if !visitors.is_empty() => {}
+            Some(ended) = visitors.join_next(), if !visitors.is_empty() => match ended {
+                // A visitor who went away without a word is none of our business.
+                Ok(_) => {}
+                Err(error) => tracing::error!(%error, "a visit at the back door broke off"),
+            },
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
                     let fleet = Arc::clone(&fleet);

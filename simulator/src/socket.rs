@@ -37,7 +37,11 @@ pub(crate) async fn listen(bus: Arc<Bus>, listener: TcpListener, stop: Cancellat
         tokio::select! {
             biased;
             () = stop.cancelled() => return,
-            Some(_ended) = calls.join_next(), if !calls.is_empty() => {}
+            Some(ended) = calls.join_next(), if !calls.is_empty() => {
+                if let Err(error) = ended {
+                    tracing::error!(channel = bus.name(), %error, "a call broke off");
+                }
+            }
             accepted = listener.accept() => match accepted {
                 // One too many is hung up on, as a serial server does.
                 Ok((stream, _)) if calls.len() < MOST_CALLERS => {
