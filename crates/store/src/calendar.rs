@@ -47,7 +47,7 @@ impl Calendar {
     /// The instant of a civil time that may occur twice: the one nearest to `near`.
     pub fn instant_near(&self, civil: DateTime, near: UtcMicros) -> UtcMicros {
         let ambiguous = self.zone.to_ambiguous_timestamp(civil);
-        match (ambiguous.clone().earlier(), ambiguous.later()) {
+        match (ambiguous.earlier(), ambiguous.later()) {
             (Ok(a), Ok(b)) => {
                 let distance = |t: jiff::Timestamp| UtcMicros::from(t).since(near).unsigned_abs();
                 UtcMicros::from(if distance(b) < distance(a) { b } else { a })

@@ -17,7 +17,7 @@ use crate::codes::{class_code, rules_code, series_code, value_code};
 use crate::gate::{Durability, Gate, Urgency};
 use crate::metrics::Metrics;
 use crate::names::Names;
-use crate::on_demand::OnDemandValue;
+use crate::on_demand::{OnDemandClock, OnDemandValue};
 use crate::records::{Committed, DialogueRecord, GiveUp, Slot, Stored};
 use crate::slots::{Grid, is_slot};
 use crate::versions::{self, Content, Decision};
@@ -596,6 +596,13 @@ impl<'a> Batch<'a> {
     async fn insert_on_demand_values(&self, db: &mut SqliteConnection) -> Result<(), StoreError> {
         for record in self.records {
             let Some(id) = record.on_demand else { continue };
+            if let Some(clock) = record.clock {
+                sqlx::query("UPDATE on_demand SET clock = ? WHERE id = ?")
+                    .bind(json(&OnDemandClock::of(clock))?)
+                    .bind(id.0)
+                    .execute(&mut *db)
+                    .await?;
+            }
             for (reading, _) in &record.readings {
                 let body = json(&OnDemandValue::of(reading))?;
                 sqlx::query(

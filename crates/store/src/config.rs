@@ -34,3 +34,48 @@ impl Default for StoreConfig {
         }
     }
 }
+
+/// A value of `[store]` out of its range.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("store.{key} = {found}: accepted are {min} to {max}")]
+pub struct StoreConfigError {
+    /// The option.
+    pub key: &'static str,
+    /// What was given.
+    pub found: u32,
+    /// The smallest value accepted.
+    pub min: u32,
+    /// The largest value accepted.
+    pub max: u32,
+}
+
+impl StoreConfig {
+    /// Checks what the types alone do not.
+    pub fn validate(&self) -> Result<(), StoreConfigError> {
+        let ranges = [
+            ("evidence_days", self.evidence_days, 1, 36_500),
+            ("history_days", self.history_days, 1, 36_500),
+            // One answer may bring a day's block of some registers, and a bus more of them than one.
+            ("pending_readings", self.pending_readings, 1_000, 10_000_000),
+            ("read_connections", self.read_connections, 1, 64),
+            ("max_size_mib", self.max_size_mib, 0, 16_777_216),
+        ];
+        match ranges.into_iter().find(|(_, found, min, max)| !(min..=max).contains(&found)) {
+            Some((key, found, min, max)) => Err(StoreConfigError { key, found, min, max }),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_accepted_and_a_value_out_of_range_is_named_with_its_range() {
+        assert_eq!(StoreConfig::default().validate(), Ok(()));
+        let none = StoreConfig { read_connections: 0, ..StoreConfig::default() };
+        let error = none.validate().unwrap_err().to_string();
+        assert_eq!(error, "store.read_connections = 0: accepted are 1 to 64");
+    }
+}

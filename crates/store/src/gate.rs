@@ -186,3 +186,74 @@ impl Turn {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::str::FromStr;
+
+    use sqlx::Row;
+
+    use super::*;
+
+    async fn gate() -> (Gate, tempfile::TempDir) {
+        let dir = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", dir.path().join("gate.db").display());
+        let options = SqliteConnectOptions::from_str(&url).unwrap().create_if_missing(true);
+        let mut connection = options.connect().await.unwrap();
+        sqlx::query("CREATE TABLE log (who TEXT)").execute(&mut connection).await.unwrap();
+        (Gate::new(connection, options), dir)
+    }
+
+    async fn write(mut turn: Turn, who: &'static str) {
+        sqlx::query("INSERT INTO log (who) VALUES (?)").bind(who).execute(turn.connection()).await.unwrap();
+        turn.commit().await.unwrap();
+    }
+
+    async fn log(gate: &Gate) -> Vec<String> {
+        let mut turn = gate.begin(Urgency::Normal, Durability::Process).await.unwrap();
+        let rows = sqlx::query("SELECT who FROM log ORDER BY rowid").fetch_all(turn.connection()).await.unwrap();
+        rows.iter().map(|row| row.get(0)).collect()
+    }
+
+    #[tokio::test]
+    async fn urgent_writers_go_before_those_that_came_first() {
+        let (gate, _dir) = gate().await;
+        let held = gate.begin(Urgency::Normal, Durability::Process).await.unwrap();
+        let line = [(Urgency::Normal, "batch 1"), (Urgency::Normal, "batch 2"), (Urgency::Urgent, "order")];
+        let mut waiting = tokio::task::JoinSet::new();
+        for (urgency, who) in line {
+            let gate = gate.clone();
+            waiting.spawn(async move { write(gate.begin(urgency, Durability::Power).await.unwrap(), who).await });
+            // The runtime has one thread: the task is in line when we are called again.
+            tokio::task::yield_now().await;
+        }
+        write(held, "held").await;
+        waiting.join_all().await;
+        assert_eq!(log(&gate).await, ["held", "order", "batch 1", "batch 2"]);
+    }
+
+    #[tokio::test]
+    async fn a_turn_that_is_dropped_leaves_nothing_and_a_waiter_that_goes_away_holds_nobody_up() {
+        let (gate, _dir) = gate().await;
+        let mut dropped = gate.begin(Urgency::Normal, Durability::Process).await.unwrap();
+        sqlx::query("INSERT INTO log (who) VALUES ('half')").execute(dropped.connection()).await.unwrap();
+        let impatient = tokio::spawn({
+            let gate = gate.clone();
+            async move { gate.begin(Urgency::Urgent, Durability::Process).await.map(drop) }
+        });
+        tokio::task::yield_now().await;
+        impatient.abort();
+        assert!(impatient.await.unwrap_err().is_cancelled());
+        drop(dropped);
+        write(gate.begin(Urgency::Normal, Durability::Process).await.unwrap(), "whole").await;
+        assert_eq!(log(&gate).await, ["whole"]);
+    }
+
+    #[tokio::test]
+    async fn a_closed_gate_says_so() {
+        let (gate, _dir) = gate().await;
+        gate.close().await.unwrap();
+        assert!(matches!(gate.begin(Urgency::Urgent, Durability::Power).await, Err(StoreError::Closed)));
+        gate.close().await.unwrap();
+    }
+}

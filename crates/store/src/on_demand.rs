@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use crate::commit::json;
 use crate::gate::{Durability, Urgency};
-use crate::records::OnDemandId;
+use crate::records::{ClockReading, OnDemandId};
 use crate::{Store, StoreError};
 
 /// On-demand reads that may be open on one channel; more are refused, as a person would wait too long for them.
@@ -98,6 +98,26 @@ impl OnDemandValue {
     }
 }
 
+/// What an on-demand read of the clock brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct OnDemandClock {
+    /// Shown by the meter.
+    pub meter_clock: MeterClock,
+    /// Our time for the same moment.
+    pub at: UtcMicros,
+    /// Meter minus ours, in milliseconds.
+    pub offset_ms: i64,
+    /// Half the time the answer may have been under way.
+    pub uncertainty_ms: i64,
+}
+
+impl OnDemandClock {
+    pub(crate) fn of(clock: ClockReading) -> Self {
+        let ClockReading { meter_clock, at, offset_ms, uncertainty_ms, .. } = clock;
+        Self { meter_clock, at, offset_ms, uncertainty_ms }
+    }
+}
+
 /// What a register of an on-demand read did not bring.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct OnDemandFailure {
@@ -130,6 +150,8 @@ pub struct OnDemandRead {
     pub finished: Option<UtcMicros>,
     /// What it brought so far.
     pub values: Vec<OnDemandValue>,
+    /// The meter's clock, if that was asked.
+    pub clock: Option<OnDemandClock>,
     /// What it did not bring.
     pub failures: Vec<OnDemandFailure>,
 }
@@ -197,7 +219,7 @@ impl Store {
         let rows = sqlx::query(
             "UPDATE on_demand SET state = 'running', started_at = ?2 WHERE id IN
              (SELECT id FROM on_demand WHERE channel = ?1 AND state = 'queued' AND deadline_at > ?2 ORDER BY id LIMIT ?3)
-             RETURNING id, meter, request, requested_by, created_at, deadline_at, state, started_at, finished_at, outcome",
+             RETURNING id, meter, request, requested_by, created_at, deadline_at, state, started_at, finished_at, outcome, clock",
         )
         .bind(channel)
         .bind(now.0)
@@ -275,7 +297,7 @@ impl Store {
     /// One read with what it brought.
     pub async fn on_demand_read(&self, id: OnDemandId) -> Result<Option<OnDemandRead>, StoreError> {
         let row = sqlx::query(
-            "SELECT id, meter, request, requested_by, created_at, deadline_at, state, started_at, finished_at, outcome
+            "SELECT id, meter, request, requested_by, created_at, deadline_at, state, started_at, finished_at, outcome, clock
              FROM on_demand WHERE id = ?",
         )
         .bind(id.0)
@@ -346,6 +368,10 @@ fn on_demand(row: &SqliteRow) -> Result<OnDemandRead, StoreError> {
         started: row.try_get::<Option<i64>, _>(7)?.map(UtcMicros),
         finished: row.try_get::<Option<i64>, _>(8)?.map(UtcMicros),
         values: Vec::new(),
+        clock: match row.try_get::<Option<String>, _>(10)? {
+            Some(clock) => Some(serde_json::from_str(&clock).map_err(corrupt)?),
+            None => None,
+        },
         failures,
     })
 }

@@ -46,3 +46,65 @@ async fn apply(connection: &mut SqliteConnection, number: i64, sql: &'static str
     }
     done.map(drop)
 }
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};
+
+    use super::*;
+
+    async fn empty(dir: &Path) -> SqliteConnection {
+        let options = SqliteConnectOptions::new().filename(dir.join("hes.db")).create_if_missing(true);
+        options.connect().await.unwrap()
+    }
+
+    async fn objects(connection: &mut SqliteConnection) -> Vec<String> {
+        let rows = sqlx::query("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY type, name")
+            .fetch_all(connection)
+            .await
+            .unwrap();
+        rows.iter().map(|row| row.get(0)).collect()
+    }
+
+    /// Every released schema is reached from the one before with data in it, and ends as a fresh one.
+    #[tokio::test]
+    async fn an_old_database_becomes_what_a_fresh_one_is_and_keeps_its_rows() {
+        let fresh_dir = tempfile::tempdir().unwrap();
+        let mut fresh = empty(fresh_dir.path()).await;
+        migrate(&mut fresh, fresh_dir.path()).await.unwrap();
+        let expected = objects(&mut fresh).await;
+        assert!(!expected.is_empty());
+        for start in 1..=SCHEMA {
+            let dir = tempfile::tempdir().unwrap();
+            let mut old = empty(dir.path()).await;
+            for (number, sql) in (1..).zip(MIGRATIONS).take_while(|(number, _)| *number <= start) {
+                apply(&mut old, number, sql).await.unwrap();
+            }
+            sqlx::query("INSERT INTO meta (key, value) VALUES ('kept', 'yes')").execute(&mut old).await.unwrap();
+            migrate(&mut old, dir.path()).await.unwrap();
+            assert_eq!(version(&mut old).await.unwrap(), SCHEMA);
+            assert_eq!(objects(&mut old).await, expected, "from schema {start}");
+            let kept = sqlx::query("SELECT value FROM meta WHERE key = 'kept'").fetch_one(&mut old).await.unwrap();
+            assert_eq!(kept.get::<String, _>(0), "yes");
+            migrate(&mut old, dir.path()).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_database_of_a_newer_program_is_refused_and_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut newer = empty(dir.path()).await;
+        sqlx::query("PRAGMA user_version = 9999").execute(&mut newer).await.unwrap();
+        let refused = migrate(&mut newer, dir.path()).await.unwrap_err();
+        assert!(matches!(refused, OpenError::Newer { found: 9999, known: SCHEMA, .. }), "{refused}");
+        assert_eq!(objects(&mut newer).await, Vec::<String>::new());
+    }
+
+    #[tokio::test]
+    async fn a_migration_that_fails_changes_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut connection = empty(dir.path()).await;
+        apply(&mut connection, 1, "CREATE TABLE half (x); SELECT * FROM nowhere;").await.unwrap_err();
+        assert_eq!((version(&mut connection).await.unwrap(), objects(&mut connection).await.len()), (0, 0));
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::tz::TimeZone;
 use prometheus::Registry;
@@ -42,8 +42,8 @@ pub(crate) struct Inner {
     pub(crate) changes: watch::Sender<u64>,
     pub(crate) on_demand: watch::Sender<u64>,
     file: PathBuf,
-    /// Held for the life of the store; the system releases it even after `kill -9`.
-    _lock: File,
+    /// Held until the store is closed; the system releases it even after `kill -9`.
+    lock: Mutex<Option<File>>,
 }
 
 impl std::fmt::Debug for Store {
@@ -95,7 +95,7 @@ impl Store {
             changes: watch::Sender::new(0),
             on_demand: watch::Sender::new(0),
             file,
-            _lock: lock,
+            lock: Mutex::new(Some(lock)),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -106,7 +106,9 @@ impl Store {
     pub async fn close(&self) -> Result<(), StoreError> {
         self.inner.writer.close().await;
         self.inner.pool.close().await;
-        self.inner.gate.close().await
+        self.inner.gate.close().await?;
+        drop(self.inner.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
+        Ok(())
     }
 
     /// The utility's calendar, through which slots are derived.

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use hes_model::{
-    AreaCode, ChannelName, Failure, FailureKind, MeterId, MeterNo, MeterState, PlanName, Scope, Series, UtcMicros,
+    AreaCode, ChannelName, Failure, FailureKind, MeterId, MeterNo, MeterState, Obis, PlanName, Scope, Series, UtcMicros,
 };
 use jiff::civil::Date;
 use sqlx::Row;
@@ -179,9 +179,17 @@ struct Tried {
 /// What the plans expect of a day, whoever it is expected of.
 struct Expectation<'a> {
     versions: Vec<&'a Version>,
-    /// By plan: registers with their rows, and the day's complete slots.
-    asked: Vec<(Vec<(hes_model::Obis, i64)>, Vec<UtcMicros>)>,
+    /// By plan.
+    asked: Vec<Asked>,
     groups: HashMap<i64, Vec<String>>,
+}
+
+/// What one plan asks of each of its meters that day.
+struct Asked {
+    /// With their rows.
+    registers: Vec<(Obis, i64)>,
+    /// The day's slots that are complete.
+    times: Vec<UtcMicros>,
 }
 
 /// What the store holds of a window of meters for a day.
@@ -286,7 +294,7 @@ impl Store {
                 registers.into_iter().map(|r| (r, self.inner.names.registers.id(&r).unwrap_or(0))).collect();
             let mut times = times_on(&version.plan.task, day, calendar);
             times.retain(|at| complete_at(series, *at) <= now && (series != Series::Instant || *at >= version.created));
-            asked.push((registers, times));
+            asked.push(Asked { registers, times });
         }
         let by_group = versions.iter().any(|v| matches!(v.plan.scope, Scope::Groups(_)));
         let groups = if by_group { population::groups_on(&self.inner.pool, day).await? } else { HashMap::new() };
@@ -302,7 +310,7 @@ impl Store {
         let mut facts = Facts::default();
         let mut single: BTreeMap<Series, BTreeSet<i64>> = BTreeMap::new();
         let mut intervals: BTreeSet<u8> = BTreeSet::new();
-        for (version, (_, times)) in expectation.versions.iter().zip(&expectation.asked) {
+        for (version, Asked { times, .. }) in expectation.versions.iter().zip(&expectation.asked) {
             match version.plan.task.series() {
                 Some(Series::Interval(minutes)) => {
                     intervals.insert(minutes);
@@ -484,7 +492,9 @@ impl Store {
         if meter.state != MeterState::Active {
             return judged;
         }
-        for (plan, (version, (registers, times))) in expectation.versions.iter().zip(&expectation.asked).enumerate() {
+        for (plan, (version, Asked { registers, times })) in
+            expectation.versions.iter().zip(&expectation.asked).enumerate()
+        {
             let Some(series) = version.plan.task.series() else { continue };
             for time in times {
                 let Some(place) = meter.place_at(*time) else { continue };

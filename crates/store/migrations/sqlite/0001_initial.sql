@@ -141,7 +141,8 @@ CREATE TABLE progress (
 CREATE TABLE on_demand (
   id INTEGER PRIMARY KEY, meter INTEGER NOT NULL, channel INTEGER, request TEXT NOT NULL, requested_by TEXT NOT NULL,
   created_at INTEGER NOT NULL, deadline_at INTEGER NOT NULL, state TEXT NOT NULL,
-  started_at INTEGER, finished_at INTEGER, outcome TEXT
+  started_at INTEGER, finished_at INTEGER, outcome TEXT,
+  clock TEXT                       -- JSON: what a read of the clock brought
 ) STRICT;
 CREATE TABLE on_demand_value (
   on_demand INTEGER NOT NULL, n INTEGER NOT NULL, body TEXT NOT NULL,

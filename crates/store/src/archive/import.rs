@@ -143,7 +143,9 @@ struct Changes {
     /// Meters that may be expected to hold slots from before what was settled.
     unsettled: Vec<i64>,
     configs_closed: Vec<(i64, i64)>,
-    configs: Vec<(i64, i64, i64, &'static str, u64, String, i64, &'static str)>,
+    configs: Vec<ConfigRow>,
+    /// Row of the first meter that these changes make.
+    first_new: i64,
     groups_closed: Vec<(i64, String)>,
     groups: Vec<(i64, String, i64)>,
     passwords: Vec<(i64, Vec<u8>)>,
@@ -159,16 +161,22 @@ struct Changes {
     installations: Vec<(i64, i64, i64, i64, u32, u32)>,
 }
 
+/// A row of `meter_version`, in the order of its columns.
+#[derive(serde::Serialize)]
+struct ConfigRow(i64, i64, i64, &'static str, u64, String, i64, &'static str);
+
 impl Changes {
     fn close_config(&mut self, meter: i64, until: i64) {
-        match self.configs.iter_mut().find(|(of, _, open, ..)| *of == meter && *open == STILL) {
-            Some((_, _, open, ..)) => *open = until,
-            None => self.configs_closed.push((meter, until)),
+        if meter < self.first_new {
+            self.configs_closed.push((meter, until));
+            return;
         }
-        self.configs.retain(|(_, from, until, ..)| from < until);
+        // Made by these very changes, so its row is not in the table yet.
+        self.configs.iter_mut().filter(|row| row.0 == meter && row.2 == STILL).for_each(|row| row.2 = until);
+        self.configs.retain(|row| row.1 < row.2);
     }
     fn open_config(&mut self, meter: i64, from: i64, config: &Config) {
-        self.configs.push((
+        self.configs.push(ConfigRow(
             meter,
             from,
             STILL,
@@ -233,6 +241,7 @@ impl<'a> Import<'a> {
             next_meter: take(db, "meter", rows.len()).await?,
             changes: Changes::default(),
         };
+        import.changes.first_new = import.next_meter;
         for row in sqlx::query("SELECT name, id FROM channel WHERE config IS NOT NULL").fetch_all(&mut *db).await? {
             import.channels.insert(row.try_get(0)?, row.try_get(1)?);
         }

@@ -1,0 +1,175 @@
+//! What must survive: the lock, the key, a full disk, a backup under load, a killed writer.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use hes_model::{Quality, Task};
+use hes_store::{BackupError, MasterKey, OpenError, Store, StoreConfig, StoreError, restore};
+use jiff::civil::date;
+use jiff::tz::TimeZone;
+use prometheus::Registry;
+
+use crate::bench::{Bench, IMPORT, TODAY, config, open, record, row, zone};
+
+#[tokio::test]
+async fn a_second_server_is_refused_with_the_file_named_until_the_first_is_gone() {
+    let bench = Bench::with_meters(1).await;
+    let refused = open(bench.dir.path(), &bench.key).await.unwrap_err();
+    assert!(matches!(&refused, OpenError::Locked { file } if file.ends_with("hes.lock")), "{refused}");
+    assert!(refused.to_string().contains("stop it first"), "{refused}");
+    bench.store.close().await.unwrap();
+    open(bench.dir.path(), &bench.key).await.unwrap();
+}
+
+#[tokio::test]
+async fn another_master_key_or_zone_is_refused_at_once() {
+    let bench = Bench::with_meters(1).await;
+    bench.store.close().await.unwrap();
+    let wrong = open(bench.dir.path(), &MasterKey::generate()).await.unwrap_err();
+    assert!(matches!(wrong, OpenError::WrongKey), "{wrong}");
+    let berlin = TimeZone::get("Europe/Berlin").unwrap();
+    let elsewhere = Store::open(config(bench.dir.path()), berlin, &bench.key, &Registry::new()).await.unwrap_err();
+    assert!(elsewhere.to_string().contains("Asia/Shanghai"), "{elsewhere}");
+    open(bench.dir.path(), &bench.key).await.unwrap();
+}
+
+#[tokio::test]
+async fn everything_committed_is_there_after_the_process_ends_without_closing() {
+    let bench = Bench::with_meters(1).await;
+    let meter = bench.meter("M1").await;
+    bench.read(bench.daily(meter, TODAY, 5)).await;
+    // As after a kill: the files as they are now, log and all, without a last checkpoint.
+    let copy = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(bench.dir.path()).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_name() != "hes.db-shm" {
+            std::fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
+        }
+    }
+    let store = open(copy.path(), &bench.key).await.unwrap();
+    let found = store.reading_versions(meter, IMPORT, hes_model::Series::Daily, bench.midnight(TODAY)).await.unwrap();
+    assert_eq!(found.len(), 1);
+}
+
+#[tokio::test]
+async fn when_the_database_is_full_nothing_is_dropped_and_writing_goes_on_when_there_is_room() {
+    let dir = tempfile::tempdir().unwrap();
+    let key = MasterKey::generate();
+    let small = StoreConfig { max_size_mib: 1, pending_readings: 200, ..config(dir.path()) };
+    let store = Store::open(small, zone(), &key, &Registry::new()).await.unwrap();
+    let bench = Bench { store, key, dir };
+    bench.channel("bus1").await;
+    bench.import((1..=50).map(row).collect()).await;
+    let meter = bench.meter("M1").await;
+    let full = |n: i8| {
+        let mut dialogue = record(
+            (0..24)
+                .map(|h| {
+                    let slot = hes_model::UtcMicros(bench.midnight(date(2026, 10, n)).0 + h * 3_600_000_000);
+                    let mut reading = bench.reading(meter, hes_model::Series::Instant, slot, h);
+                    reading.quality = Quality::Good;
+                    reading
+                })
+                .collect(),
+        );
+        dialogue.exchanges[0].answer = vec![0x55; 60_000];
+        dialogue
+    };
+    let mut stuck = None;
+    for n in 1..=28 {
+        let writer = bench.store.writer().clone();
+        let permit = writer.reserve(24).await.unwrap();
+        let dialogue = full(n);
+        let mut task = tokio::spawn(async move { writer.record(permit, dialogue).await });
+        tokio::select! {
+            done = &mut task => { done.unwrap().unwrap(); }
+            () = until_full(&bench.store) => { stuck = Some((n, task)); break; }
+        }
+    }
+    let (n, task) = stuck.expect("one mebibyte is not enough for 28 times 60 kB");
+    assert!(matches!(bench.store.ping().await, Err(StoreError::Full)));
+    // Room for 200 readings was promised, 24 are pending: bulk reading stops when the rest is gone.
+    let rest = bench.store.writer().reserve(176).await.unwrap();
+    let more = tokio::time::timeout(Duration::from_millis(50), bench.store.writer().reserve(1)).await;
+    assert!(more.is_err(), "no room may be promised");
+    drop(rest);
+    // Somebody makes room: old evidence goes.
+    bench.store.purge(hes_model::UtcMicros(bench.now().0 + 402 * 86_400_000_000)).await.unwrap();
+    task.await.unwrap().unwrap();
+    bench.store.ping().await.unwrap();
+    let first = bench.midnight(date(2026, 10, n));
+    let found = bench.store.reading_versions(meter, IMPORT, hes_model::Series::Instant, first).await.unwrap();
+    assert_eq!(found.len(), 1, "what waited is stored");
+}
+
+async fn until_full(store: &Store) {
+    while store.ping().await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_taken_under_load_is_consistent_and_can_be_restored() {
+    let bench = Bench::with_meters(20).await;
+    bench.plan("night", Task::Daily { registers: vec![IMPORT] }, date(2026, 11, 1)).await;
+    let going = Arc::new(AtomicBool::new(true));
+    let load = tokio::spawn({
+        let (store, going) = (bench.store.clone(), Arc::clone(&going));
+        let dialogues: Vec<_> = (0..400_u32)
+            .map(|n| {
+                let day = date(2026, 11, 1 + i8::try_from(n % 24).unwrap());
+                let meter = hes_model::MeterId(1 + i64::from(n % 20));
+                record(vec![bench.daily(meter, day, i64::from(n))])
+            })
+            .collect();
+        async move {
+            let mut committed = 0;
+            for dialogue in dialogues {
+                let permit = store.writer().reserve(1).await.unwrap();
+                store.writer().record(permit, dialogue).await.unwrap();
+                committed += 1;
+                if !going.load(Ordering::Relaxed) {
+                    break;
+                }
+            }
+            committed
+        }
+    });
+    let file = bench.dir.path().join("copy.db");
+    bench.store.backup(&file).await.unwrap();
+    let again = bench.store.backup(&file).await.unwrap_err();
+    assert!(matches!(again, BackupError::Exists { .. }), "{again}");
+    going.store(false, Ordering::Relaxed);
+    assert!(load.await.unwrap() > 0);
+
+    let refused = restore(&file, bench.dir.path()).await.unwrap_err();
+    assert!(matches!(refused, BackupError::Open(OpenError::Locked { .. })), "{refused}");
+
+    let elsewhere = tempfile::tempdir().unwrap();
+    restore(&file, elsewhere.path()).await.unwrap();
+    let store = open(elsewhere.path(), &bench.key).await.unwrap();
+    let report = store.check().await.unwrap();
+    assert_eq!(report.findings, Vec::<String>::new());
+    assert!(report.readings <= bench.store.check().await.unwrap().readings);
+}
+
+#[tokio::test]
+async fn restoring_keeps_what_was_there_and_refuses_what_is_no_backup() {
+    let bench = Bench::with_meters(1).await;
+    let file = bench.dir.path().join("copy.db");
+    bench.store.backup(&file).await.unwrap();
+    bench.import(vec![row(2)]).await;
+    bench.store.close().await.unwrap();
+
+    let other = bench.dir.path().join("other.txt");
+    std::fs::write(&other, b"not a database at all").unwrap();
+    let refused = restore(&other, bench.dir.path()).await.unwrap_err();
+    assert!(matches!(refused, BackupError::NotABackup { .. }), "{refused}");
+
+    restore(&file, bench.dir.path()).await.unwrap();
+    let store = open(bench.dir.path(), &bench.key).await.unwrap();
+    assert!(store.meter(&row(1).no).await.unwrap().is_some());
+    assert!(store.meter(&row(2).no).await.unwrap().is_none());
+    assert!(bench.dir.path().join("hes.db.before-restore").exists());
+}
