@@ -3,13 +3,37 @@
 //! No SQL, no sockets and no frames are here; nothing that matters lives only in this crate's memory.
 #![warn(missing_docs)]
 
+mod agenda;
+mod batch;
+mod channel;
+mod clock_sync;
+mod collector;
+mod config;
+mod dialogue;
+mod drift;
 mod frame_log;
+mod host_clock;
+mod host_watch;
+mod job;
+mod ledger;
 mod meter_link;
+mod metrics;
+mod notebook;
+mod notices;
 mod patience;
+mod sampler;
+mod settle;
+mod silence;
+mod status;
 mod turnstile;
 
+pub use collector::{AskTimeService, Collector, CollectorError, CollectorParts, DialInParts};
+pub use config::{ClockConfig, CollectorConfig, ConfigError, HostProof, RetryConfig};
 pub use frame_log::{Direction, FrameLog, NoFrameLog};
+pub use host_clock::{HostClock, Proof, SystemSync, system_sync};
 pub use meter_link::MeterLink;
+pub use metrics::CollectorMetrics;
+pub use status::{ChannelStatus, CollectorStatus, StatusBoard};
 pub use turnstile::{
     BUSY, CLOSING, LinkState, MeterKey, Owner, Turnstile, TurnstileConfig, TurnstileConfigError, TurnstileMetrics,
     TurnstileParts, turnstile,

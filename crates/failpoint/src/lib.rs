@@ -7,6 +7,11 @@
 
 /// Every fail point in the code, in the order in which a reading passes them. A test compares this list with the sources.
 pub const KNOWN: &[&str] = &[
+    "collector.channel.read_taken",
+    "collector.job.before_reserve",
+    "collector.job.after_reserve",
+    "collector.job.after_answer",
+    "collector.job.before_record",
     "store.writer.before_begin",
     "store.writer.after_begin",
     "store.writer.after_readings",
@@ -15,6 +20,8 @@ pub const KNOWN: &[&str] = &[
     "store.writer.before_commit",
     "store.writer.after_commit",
     "store.writer.after_acknowledge",
+    "collector.job.after_record",
+    "collector.job.after_finish_read",
 ];
 
 /// Marks a place. Aborts the process when armed for this name and count.

@@ -44,7 +44,7 @@ fn daily(day: i64, mantissa: i64) -> Reading {
 fn background() -> Background {
     Background {
         zone: TimeZone::UTC,
-        connection: Limits::default().connection(&ModelName::new("x").unwrap(), Transformers::DIRECT),
+        connection: Limits::default().connection(&ModelName::new("x").expect("a name"), Transformers::DIRECT),
         clock_offset_seconds: None,
         known: BTreeMap::new(),
     }

@@ -1,0 +1,539 @@
+//! One channel's planner: asks the store what is missing, keeps a few dialogues going, and hears how they went.
+//!
+//! The turnstile's owner holds the line; this task decides what to ask over it. It owns the channel's agenda and its
+//! memory of silent meters, and is woken by finished dialogues, on-demand reads, changes of the archive, the link, and
+//! the clock. A panic in a dialogue is counted and costs that dialogue; one in here restarts the channel.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hes_model::{ChannelConfig, Class, Failure, FailureKind, MeterId, Request, Series, UtcMicros};
+use hes_store::{OnDemandFailure, OnDemandRead, Store, StoreError};
+use jiff::civil::Date;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::agenda::{Agenda, Extent, What, Work};
+use crate::batch::{Asked, batches};
+use crate::config::CollectorConfig;
+use crate::drift::{Checks, Drift, Next, Verdict};
+use crate::job::{Cause, Desk, Job, Report};
+use crate::ledger::{Alert, Ledger, Metered};
+use crate::metrics::CollectorMetrics;
+use crate::notebook::wall_clock;
+use crate::silence::Silence;
+use crate::status::StatusBoard;
+use crate::turnstile::{LinkState, MeterKey, Turnstile};
+
+/// On-demand reads of one channel held side by side, beside its planned dialogues.
+const ON_DEMAND_SIDE_BY_SIDE: usize = 4;
+
+/// A link that is down this long is an outage; shorter ones are no cause of anything missing.
+const DOWN_IS_A_CAUSE_AFTER_MICROS: i64 = 60_000_000;
+
+/// At least this long between two looks at what is missing, however often something calls for one.
+const LOOKS_APART: Duration = Duration::from_millis(500);
+
+/// What the channels of a collector share.
+#[derive(Debug, Clone)]
+pub(crate) struct Shared {
+    pub(crate) config: CollectorConfig,
+    pub(crate) store: Store,
+    pub(crate) metrics: CollectorMetrics,
+    pub(crate) board: StatusBoard,
+}
+
+/// What a task of the channel came to.
+#[derive(Debug)]
+enum Done {
+    Job(Result<Report, StoreError>),
+    /// A read's deadline passed before its dialogue ended.
+    Late(MeterId),
+    Broadcast(Result<UtcMicros, Failure>),
+}
+
+/// What a running task is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum About {
+    Planned(MeterId, Class),
+    Read,
+    Broadcast,
+}
+
+/// One channel's planner.
+pub(crate) struct Channel {
+    config: ChannelConfig,
+    shared: Shared,
+    desk: Arc<Desk>,
+    turnstile: Turnstile,
+    meters: BTreeMap<MeterId, Arc<Metered>>,
+    agenda: Agenda,
+    silence: Silence,
+    drift: Drift,
+    tasks: JoinSet<Done>,
+    /// What each running task is about, to be found when it panics.
+    running: HashMap<tokio::task::Id, About>,
+    /// Meters whose clock could not be read though they answer: how often, and when again.
+    clock_waits: HashMap<MeterId, (u32, UtcMicros)>,
+    /// Ends the turns on the line.
+    close: CancellationToken,
+    /// Whether the last look found more than it was given.
+    more: bool,
+    next_look: Instant,
+    /// When the first slot that waits may be asked.
+    next_retry: Option<UtcMicros>,
+    last_look: Instant,
+    /// Whether the store knows the channel as down. At the start it may, from before a restart.
+    outage_noted: bool,
+    /// When each meter's alerts were last raised.
+    alerted: HashMap<(MeterId, Alert), Date>,
+}
+
+impl Channel {
+    /// A planner; `close` ends the turns on its line, which it cancels once it has stopped planning.
+    pub(crate) fn new(
+        config: ChannelConfig,
+        shared: Shared,
+        desk: Desk,
+        turnstile: Turnstile,
+        close: CancellationToken,
+    ) -> Self {
+        let now = Instant::now();
+        Self {
+            silence: Silence::new(shared.config.retry.clone()),
+            drift: Drift::new(shared.config.clock.clone()),
+            config,
+            desk: Arc::new(desk),
+            turnstile,
+            shared,
+            meters: BTreeMap::new(),
+            agenda: Agenda::default(),
+            tasks: JoinSet::new(),
+            running: HashMap::new(),
+            clock_waits: HashMap::new(),
+            close,
+            more: false,
+            next_look: now,
+            next_retry: None,
+            last_look: now,
+            outage_noted: true,
+            alerted: HashMap::new(),
+        }
+    }
+
+    /// Plans until `stop`, then lets the dialogues under way finish for the configured time.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails us; whoever runs it starts the channel again.
+    pub(crate) async fn run(mut self, stop: CancellationToken) -> Result<(), StoreError> {
+        let mut changes = self.shared.store.changes();
+        let mut reads = self.shared.store.on_demand_changes();
+        let mut link = self.turnstile.state();
+        self.load_meters().await?;
+        self.take_reads().await?;
+        loop {
+            self.fill();
+            self.report_status(&link.borrow().clone());
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                Some(done) = self.tasks.join_next_with_id(), if !self.tasks.is_empty() => {
+                    self.finished(done).await?;
+                }
+                Ok(()) = reads.changed() => self.take_reads().await?,
+                Ok(()) = changes.changed() => {
+                    self.load_meters().await?;
+                    self.next_look = Instant::now();
+                }
+                Ok(()) = link.changed() => self.next_look = Instant::now(),
+                () = tokio::time::sleep_until(self.next_look.max(self.last_look + LOOKS_APART)) => self.look().await?,
+            }
+        }
+        self.finish().await;
+        Ok(())
+    }
+
+    /// Ends the turns, so that every dialogue ends with the exchange on the wire, and waits until what they brought is
+    /// stored. What does not end in time is dropped; its slots are asked again after the restart.
+    async fn finish(&mut self) {
+        self.close.cancel();
+        let deadline = Instant::now() + self.shared.config.shutdown();
+        while let Ok(Some(_)) = tokio::time::timeout_at(deadline, self.tasks.join_next()).await {}
+        if !self.tasks.is_empty() {
+            tracing::warn!(channel = %self.config.name, dialogues = self.tasks.len(), "dialogues did not end in time and are dropped");
+        }
+        self.tasks.shutdown().await;
+    }
+
+    async fn load_meters(&mut self) -> Result<(), StoreError> {
+        let meters = Ledger::of(&self.shared.store).meters(&self.config.name).await?;
+        self.meters = meters.into_iter().map(|meter| (meter.id, Arc::new(meter))).collect();
+        let meters = &self.meters;
+        self.agenda.retain(|meter| meters.contains_key(&meter));
+        self.silence.retain(|meter| meters.contains_key(&meter));
+        Ok(())
+    }
+
+    /// Looks what is missing.
+    async fn look(&mut self) -> Result<(), StoreError> {
+        let now = wall_clock();
+        self.last_look = Instant::now();
+        let leave_out = self.silence.left_alone(now).chain(self.agenda.busy().iter().copied()).collect();
+        let found = Ledger::of(&self.shared.store).missing(&self.config.name, leave_out, self.settle(), now).await?;
+        self.more = found.more;
+        if let Some(sync) = found.sync {
+            self.drift.wanted(sync);
+        }
+        let waits = |work: &Work| {
+            work.what == What::Clock && self.clock_waits.get(&work.meter).is_some_and(|(_, next)| now < *next)
+        };
+        self.shared.board.update(&self.config.name, |status| status.looks += 1);
+        self.agenda.replace(found.work.into_iter().filter(|work| !waits(work)).collect());
+        self.next_retry = found.next_retry;
+        self.next_look = self.last_look + self.until_next_look(now);
+        self.shared.store.expire_reads(now).await?;
+        self.note_outage(now).await?;
+        self.sync_clocks(now).await
+    }
+
+    fn settle(&self) -> Duration {
+        Duration::from_secs(self.shared.config.after_latch_seconds.into())
+    }
+
+    /// Slots complete on whole minutes, so the next look is a little after the next one; sooner if a silent meter's
+    /// probe or a failed slot is due.
+    fn until_next_look(&self, now: UtcMicros) -> Duration {
+        const MINUTE: i64 = 60_000_000;
+        let settle = i64::from(self.shared.config.after_latch_seconds) * 1_000_000;
+        let minute = MINUTE - (now.0 - settle).rem_euclid(MINUTE);
+        let due = self.silence.next(now).into_iter().chain(self.next_retry).min();
+        let due = due.map_or(i64::MAX, |next| next.since(now)).max(0);
+        let wait = Duration::from_micros(minute.min(due).unsigned_abs());
+        wait.min(self.shared.config.look_again())
+    }
+
+    /// Starts dialogues until enough are under way.
+    fn fill(&mut self) {
+        if !self.turnstile.state().borrow().is_up() {
+            return;
+        }
+        let now = wall_clock();
+        while self.planned() < usize::from(self.shared.config.dialogues_per_channel) {
+            let Some((work, extent)) = self.agenda.next(now, &self.silence) else { break };
+            let Some(meter) = self.meters.get(&work.meter).map(Arc::clone) else {
+                self.agenda.done(work.meter);
+                continue;
+            };
+            self.start_planned(&meter, work, extent);
+        }
+        if self.planned() == 0 && self.more {
+            self.more = false;
+            self.next_look = Instant::now();
+        }
+    }
+
+    fn planned(&self) -> usize {
+        self.running.values().filter(|about| matches!(about, About::Planned(..))).count()
+    }
+
+    fn start_planned(&mut self, meter: &Arc<Metered>, work: Work, extent: Extent) {
+        let (series, slots) = match &work.what {
+            What::Clock => {
+                self.start(Job::of_clock(Arc::clone(meter), work.plan), None);
+                return;
+            }
+            What::Slots { series, slots } => (*series, slots),
+        };
+        let newest = slots.iter().map(|(_, time)| *time).max();
+        let wanted: Vec<_> = match extent {
+            Extent::Whole => slots.clone(),
+            Extent::Probe => slots.iter().filter(|(_, time)| Some(*time) == newest).copied().collect(),
+        };
+        let Some(batch) = batches(series, &wanted, &self.desk.zone, self.desk.slots_per_dialogue).into_iter().next()
+        else {
+            self.agenda.done(meter.id);
+            return;
+        };
+        let left = batch.asked.rest_of(slots);
+        let tried = work.tried.clone();
+        let mut job = Job::of_batch(Arc::clone(meter), work.class, work.plan.clone(), batch);
+        job.tried = tried;
+        if extent == Extent::Whole && series != Series::Instant && !left.is_empty() {
+            self.agenda.put_back(Work { what: What::Slots { series, slots: left }, ..work });
+        }
+        self.start(job, None);
+    }
+
+    fn start(&mut self, job: Job, deadline: Option<UtcMicros>) {
+        let (meter, class) = (job.meter.id, job.class);
+        let about = match job.cause {
+            Cause::Plan(_) => About::Planned(meter, class),
+            Cause::OnDemand(_) => About::Read,
+        };
+        let link = self.turnstile.link(MeterKey::Meter(meter), class);
+        let held = job.run(Arc::clone(&self.desk), link);
+        let left = deadline.map(|deadline| Duration::from_micros(deadline.since(wall_clock()).max(0).unsigned_abs()));
+        let task = async move {
+            match left {
+                None => Done::Job(held.await),
+                Some(left) => match tokio::time::timeout(left, held).await {
+                    Ok(ended) => Done::Job(ended),
+                    Err(_elapsed) => Done::Late(meter),
+                },
+            }
+        };
+        let id = self.tasks.spawn(task).id();
+        self.running.insert(id, about);
+    }
+
+    /// Takes up what persons asked for, as far as there is room.
+    async fn take_reads(&mut self) -> Result<(), StoreError> {
+        let under_way = self.running.values().filter(|about| **about == About::Read).count();
+        let Some(room) = ON_DEMAND_SIDE_BY_SIDE.checked_sub(under_way).and_then(|room| u32::try_from(room).ok()) else {
+            return Ok(());
+        };
+        if room == 0 {
+            return Ok(());
+        }
+        for read in self.shared.store.take_reads(&self.config.name, wall_clock(), room).await? {
+            self.start_read(read).await?;
+        }
+        Ok(())
+    }
+
+    async fn start_read(&mut self, read: OnDemandRead) -> Result<(), StoreError> {
+        hes_failpoint::hit("collector.channel.read_taken");
+        let Some(meter) = self.meters.get(&read.meter).map(Arc::clone) else {
+            return self.shared.store.return_read(read.id).await;
+        };
+        match self.asked_by(&read) {
+            Ok((asked, series)) => {
+                self.start(Job::of_read(meter, read.id, read.request, asked, series), Some(read.deadline));
+                Ok(())
+            }
+            Err(failure) => {
+                let failures = [OnDemandFailure { register: None, failure }];
+                self.shared.store.finish_read(read.id, &failures, wall_clock()).await
+            }
+        }
+    }
+
+    /// The slots of a person's request. A value of now belongs to the second in which it was taken up.
+    fn asked_by(&self, read: &OnDemandRead) -> Result<(Asked, Option<Series>), Failure> {
+        let calendar = self.shared.store.calendar();
+        let days = |days: &[Date]| days.iter().map(|day| calendar.day_start(*day)).collect::<Vec<_>>();
+        let (series, registers, times) = match &read.request {
+            Request::Clock => return Ok((Asked::default(), None)),
+            Request::BroadcastTime => {
+                let detail = "the time is broadcast by clock plans only";
+                return Err(Failure::new(FailureKind::NotSupported, detail));
+            }
+            Request::Instant { registers } => {
+                let now = wall_clock();
+                (Series::Instant, registers, vec![UtcMicros(now.0 - now.0.rem_euclid(1_000_000))])
+            }
+            Request::Daily { registers, days: wanted } => (Series::Daily, registers, days(wanted)),
+            Request::Monthly { registers, months } => (Series::Monthly, registers, days(months)),
+            Request::Interval { registers, minutes, from, to } => {
+                let step = i64::from((*minutes).max(1)) * 60_000_000;
+                let (from, to) = (calendar.instant(*from).0, calendar.instant(*to).0);
+                let times = (0..).map(|n| UtcMicros(from + n * step)).take_while(|at| at.0 < to);
+                (Series::Interval(*minutes), registers, times.take(self.desk.slots_per_dialogue).collect())
+            }
+        };
+        let slots = times.iter().flat_map(|time| registers.iter().map(|register| (*register, *time)));
+        Ok((Asked::of(series, slots, &self.desk.zone), Some(series)))
+    }
+
+    async fn finished(
+        &mut self,
+        done: Result<(tokio::task::Id, Done), tokio::task::JoinError>,
+    ) -> Result<(), StoreError> {
+        let id = match &done {
+            Ok((id, _)) => *id,
+            Err(error) => error.id(),
+        };
+        let about = self.running.remove(&id);
+        if let Some(About::Planned(meter, _)) = about {
+            self.agenda.done(meter);
+        }
+        match done {
+            Ok((_, Done::Job(Ok(report)))) => self.job_ended(report).await?,
+            Ok((_, Done::Job(Err(StoreError::Closed)))) => return Err(StoreError::Closed),
+            Ok((_, Done::Job(Err(error)))) => {
+                self.shared.metrics.store_refusals.inc();
+                tracing::error!(channel = %self.config.name, %error, "a dialogue could not be stored; its slots are asked again");
+            }
+            Ok((_, Done::Late(meter))) => {
+                tracing::info!(channel = %self.config.name, %meter, "an on-demand read's deadline passed");
+                self.shared.store.expire_reads(wall_clock()).await?;
+            }
+            Ok((_, Done::Broadcast(sent))) => self.broadcast_ended(sent).await?,
+            Err(error) => {
+                self.shared.metrics.panics.inc();
+                tracing::error!(channel = %self.config.name, %error, "a dialogue ended in a panic; its slots are asked again");
+            }
+        }
+        if about == Some(About::Read) {
+            self.take_reads().await?;
+        }
+        Ok(())
+    }
+
+    async fn job_ended(&mut self, report: Report) -> Result<(), StoreError> {
+        let now = wall_clock();
+        let meter = report.meter();
+        if report.answered {
+            self.silence.broken(meter);
+        } else if report.silent() {
+            let next = self.silence.observed(meter, now);
+            tracing::debug!(channel = %self.config.name, meter = %report.meter.no, %next, "the meter is silent");
+            self.next_look = self.next_look.min(Instant::now() + self.until_next_look(now));
+        }
+        let ended = report.ended.as_ref().map(ToString::to_string);
+        self.shared.board.update(&self.config.name, |status| {
+            status.readings += report.stored as u64;
+            status.failures += report.failed as u64;
+            if let Some(cause) = ended {
+                status.last_failure = Some((now, cause));
+            }
+        });
+        self.shared.metrics.dead_meters(&self.config.name, self.silence.dead());
+        self.raise_alerts(&report, now).await?;
+        if matches!(report.cause, Cause::Plan(_)) && report.class == Class::Clock {
+            self.clock_checked(&report, now);
+            self.sync_clocks(now).await?;
+        }
+        Ok(())
+    }
+
+    /// A clock that could not be read though its meter answers is not asked for again at once.
+    fn clock_checked(&mut self, report: &Report, now: UtcMicros) {
+        if report.clock.is_some() {
+            self.clock_waits.remove(&report.meter());
+        } else if report.answered {
+            let times = self.clock_waits.get(&report.meter()).map_or(0, |(times, _)| *times);
+            let next = now.plus(self.shared.config.retry.slot_wait(times));
+            self.clock_waits.insert(report.meter(), (times + 1, next));
+        }
+    }
+
+    /// What a person should know of a meter, once a day for each kind.
+    async fn raise_alerts(&mut self, report: &Report, now: UtcMicros) -> Result<(), StoreError> {
+        let mut alerts = Vec::new();
+        if let Some(detail) = &report.wrong_address {
+            alerts.push((Alert::WrongAddress, detail.clone()));
+        }
+        if report.backwards > 0 {
+            alerts.push((Alert::Backwards, "its registers show less than before: was the meter exchanged?".to_owned()));
+        }
+        if let Some(clock) = &report.clock
+            && self.drift.seen(report.meter(), clock) == Verdict::TooFarOff
+        {
+            let seconds = clock.offset_ms / 1000;
+            alerts.push((Alert::ClockFarOff, format!("its clock is off by {seconds} s: a broadcast cannot set it")));
+        }
+        let today = self.shared.store.calendar().day_of(now);
+        for (alert, detail) in alerts {
+            if self.alerted.insert((report.meter(), alert), today) != Some(today) {
+                tracing::warn!(channel = %self.config.name, meter = %report.meter.no, kind = alert.kind(), %detail);
+                let ledger = Ledger::of(&self.shared.store);
+                ledger.alert(alert, report.meter(), &self.config.name, &detail, now).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Broadcasts the time, if the meters need it and nothing forbids it.
+    async fn sync_clocks(&mut self, now: UtcMicros) -> Result<(), StoreError> {
+        if !self.drift.may_decide(self.clock_checks()) || !self.turnstile.state().borrow().is_up() {
+            return Ok(());
+        }
+        let ledger = Ledger::of(&self.shared.store);
+        let calendar = self.shared.store.calendar();
+        let last = ledger.last_broadcast(&self.config.name).await?.map(|at| calendar.day_of(at));
+        let proof = self.shared.board.proof();
+        match self.drift.decide(proof.as_ref(), calendar.civil(now), last) {
+            Next::Nothing => {}
+            Next::Tell(why) => {
+                tracing::warn!(channel = %self.config.name, %why, "meters drift, and the time is not broadcast");
+                ledger.clock_sync_withheld(&self.config.name, &why, now).await?;
+            }
+            Next::Broadcast(meters) => {
+                let Some(meter) = meters.iter().find_map(|meter| self.meters.get(meter)).map(Arc::clone) else {
+                    return Ok(());
+                };
+                self.start_broadcast(meter);
+            }
+        }
+        Ok(())
+    }
+
+    fn start_broadcast(&mut self, meter: Arc<Metered>) {
+        let mut link = self.turnstile.link(MeterKey::Everyone, Class::Clock);
+        let (zone, wake_up) = (self.desk.zone.clone(), self.desk.wake_up);
+        let task = async move {
+            let mut notes = crate::notebook::Notebook::new(zone, wake_up);
+            let sent = hes_driver::perform(&meter.spec, &Request::BroadcastTime, &mut link, &mut notes).await;
+            Done::Broadcast(sent.map(|()| wall_clock()))
+        };
+        let task = self.tasks.spawn(task).id();
+        self.running.insert(task, About::Broadcast);
+    }
+
+    async fn broadcast_ended(&mut self, sent: Result<UtcMicros, Failure>) -> Result<(), StoreError> {
+        let meters = self.drift.broadcast_done();
+        match sent {
+            Ok(at) => {
+                self.shared.metrics.broadcasts.inc();
+                tracing::info!(channel = %self.config.name, meters = meters.len(), "the time was broadcast");
+                Ledger::of(&self.shared.store).broadcast_sent(&self.config.name, at, meters.len()).await
+            }
+            Err(failure) => {
+                tracing::warn!(channel = %self.config.name, %failure, "the time could not be broadcast");
+                Ok(())
+            }
+        }
+    }
+
+    /// A link that stays down is noted once as an outage, which is then the cause of whatever is missing: not a row for
+    /// each meter and minute.
+    async fn note_outage(&mut self, now: UtcMicros) -> Result<(), StoreError> {
+        let state = self.turnstile.state().borrow().clone();
+        match state {
+            LinkState::Down { since, cause }
+                if !self.outage_noted && now.since(since) >= DOWN_IS_A_CAUSE_AFTER_MICROS =>
+            {
+                tracing::warn!(channel = %self.config.name, %cause, "the channel is down");
+                self.shared.store.channel_down(&self.config.name, since, &cause).await?;
+                self.outage_noted = true;
+            }
+            LinkState::Up { since, .. } if self.outage_noted => {
+                tracing::info!(channel = %self.config.name, "the channel is up again");
+                self.shared.store.channel_up(&self.config.name, since).await?;
+                self.outage_noted = false;
+            }
+            LinkState::Opening | LinkState::Down { .. } | LinkState::Up { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn clock_checks(&self) -> Checks {
+        let under_way = self.running.values().any(|about| matches!(about, About::Planned(_, Class::Clock)));
+        if under_way { Checks::Due } else { self.agenda.clock_checks() }
+    }
+
+    fn report_status(&self, link: &LinkState) {
+        let dialogues = self.running.len();
+        self.shared.board.update(&self.config.name, |status| {
+            status.link = Some(link.clone());
+            status.meters = self.meters.len();
+            status.dead_meters = self.silence.dead();
+            status.dialogues = dialogues;
+            status.queued = self.agenda.queued();
+        });
+    }
+}

@@ -1,0 +1,79 @@
+//! One dialogue with one meter: asks, asks at once again for what came damaged, and leaves it to be settled.
+
+use hes_driver::{Exchange, perform};
+use hes_model::{Failure, FailureKind, MeterSpec, Request};
+use hes_validation::{Background, Limits};
+use jiff::tz::TimeZone;
+
+use crate::batch::batches;
+use crate::notebook::Notebook;
+use crate::settle::Task;
+
+/// What a dialogue needs to know besides its task.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms<'a> {
+    pub(crate) meter: &'a MeterSpec,
+    pub(crate) zone: &'a TimeZone,
+    pub(crate) limits: &'a Limits,
+    /// Times to ask at once again.
+    pub(crate) at_once: u8,
+    /// Most slots of one request.
+    pub(crate) slots_per_request: usize,
+}
+
+/// Asks again at once for what came damaged and for first values nothing speaks for; `ended` is how the dialogue went
+/// so far. Returns how it ended, and how many further requests there were.
+pub(crate) async fn ask_again<L: Exchange>(
+    task: &Task,
+    terms: Terms<'_>,
+    background: &Background,
+    link: &mut L,
+    notes: &mut Notebook,
+    mut ended: Result<(), Failure>,
+) -> (Result<(), Failure>, usize) {
+    let mut requests = 0;
+    let Some(series) = task.series else { return (ended, requests) };
+    for _ in 0..terms.at_once {
+        if !may_go_on(&ended, notes) {
+            break;
+        }
+        let mut again = task.ask_again(notes, background, terms.limits);
+        if ended.is_err() {
+            again.extend(task.unanswered(notes));
+            again.sort_unstable();
+            again.dedup();
+        }
+        if again.is_empty() {
+            break;
+        }
+        for batch in batches(series, &again, terms.zone, terms.slots_per_request) {
+            notes.next_dialogue();
+            ended = ask(terms.meter, &batch.request, link, notes).await;
+            requests += 1;
+            if ended.is_err() {
+                break;
+            }
+        }
+    }
+    (ended, requests)
+}
+
+/// Asks once.
+pub(crate) async fn ask<L: Exchange>(
+    meter: &MeterSpec,
+    request: &Request,
+    link: &mut L,
+    notes: &mut Notebook,
+) -> Result<(), Failure> {
+    perform(meter, request, link, notes).await
+}
+
+/// A meter that answered in this dialogue and then missed one question is asked once more; a silent one is not.
+fn may_go_on(ended: &Result<(), Failure>, notes: &Notebook) -> bool {
+    match ended {
+        Ok(()) => true,
+        Err(failure) => {
+            matches!(failure.kind, FailureKind::NoReply | FailureKind::Incomplete) && !notes.proofs.is_empty()
+        }
+    }
+}
