@@ -18,6 +18,9 @@ use crate::dto::live::DayFigures;
 /// Areas shown in the live view, worst first.
 const AREAS_SHOWN: usize = 50;
 
+/// Counting takes at most one part in so many of the time.
+const MAX_SHARE: u32 = 10;
+
 /// The latest figures and whether somebody is counting new ones.
 #[derive(Debug)]
 pub(crate) struct Figures {
@@ -30,6 +33,8 @@ pub(crate) struct Figures {
 struct Counted {
     figures: Arc<DayFigures>,
     at: Instant,
+    /// How long counting took.
+    cost: Duration,
 }
 
 /// Held while counting; when it goes, whoever waits looks again.
@@ -52,7 +57,7 @@ impl Figures {
         let mut changes = self.latest.subscribe();
         loop {
             let latest = changes.borrow_and_update().clone();
-            let fresh = latest.filter(|c| c.at.elapsed() < self.max_age && c.figures.day == day);
+            let fresh = latest.filter(|c| c.at.elapsed() < self.age_allowed(c.cost) && c.figures.day == day);
             if let Some(counted) = fresh {
                 return Ok(counted.figures);
             }
@@ -61,14 +66,23 @@ impl Figures {
                 continue;
             }
             let turn = Turn(self);
+            let began = Instant::now();
             let question = Question { day, by: Dimension::Area, plan: None, now };
             let report = hes_reports::success(store, &question).await?;
             let excluded_meters = report.excluded.iter().map(|e| e.meters).sum();
             let areas: Vec<SuccessGroup> = report.groups.into_iter().take(AREAS_SHOWN).collect();
             let figures = Arc::new(DayFigures { day, counted_at: now, total: report.total, areas, excluded_meters });
-            self.latest.send_replace(Some(Counted { figures: figures.clone(), at: Instant::now() }));
+            self.latest.send_replace(Some(Counted {
+                figures: figures.clone(),
+                at: Instant::now(),
+                cost: began.elapsed(),
+            }));
             drop(turn);
             return Ok(figures);
         }
+    }
+    /// Of a fleet so large that counting takes long, figures may get older, so that looking on stays a small part of the load.
+    fn age_allowed(&self, cost: Duration) -> Duration {
+        self.max_age.max(cost * MAX_SHARE)
     }
 }

@@ -95,7 +95,7 @@ async fn a_hundred_thousand_rows_stream_with_flat_memory() {
         assert_eq!(rows, (METERS as usize) * (DAYS as usize));
         sizes.push(bytes);
         let grown = most.saturating_sub(before);
-        assert!(run == 0 || grown < 16, "{grown} MiB more for an answer of {} MiB", bytes >> 20);
+        assert!(run == 0 || grown < 24, "{grown} MiB more for an answer of {} MiB", bytes >> 20);
     }
     assert!(sizes[0] > 40 << 20, "too small to tell: {} MiB", sizes[0] >> 20);
     assert_eq!(sizes[0], sizes[1]);

@@ -6,4 +6,5 @@ mod exports;
 mod golden;
 mod guards;
 mod imports;
+mod reports;
 mod support;

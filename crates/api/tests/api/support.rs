@@ -85,7 +85,9 @@ impl Server {
     pub(crate) async fn start_with(config: ApiConfig, collector: StillCollector) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let registry = prometheus::Registry::new();
-        let store_config = StoreConfig { data_dir: dir.path().join("data"), ..StoreConfig::default() };
+        // One connection for queries has one page cache, so that what memory does is the same in every run.
+        let data_dir = dir.path().join("data");
+        let store_config = StoreConfig { data_dir, read_connections: 1, ..StoreConfig::default() };
         let zone = jiff::tz::TimeZone::get("Asia/Shanghai").unwrap();
         let store = Store::open(store_config, zone, &MasterKey::generate(), &registry).await.unwrap();
         let token = Token::read_or_make(&dir.path().join("api-token")).unwrap();
