@@ -6,5 +6,6 @@ mod exports;
 mod golden;
 mod guards;
 mod imports;
+mod reads;
 mod reports;
 mod support;
