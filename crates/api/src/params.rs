@@ -28,7 +28,15 @@ impl<T: serde::de::DeserializeOwned + Send> FromRequestParts<Shared> for Params<
     }
 }
 
-/// The one variable part of a path, parsed as `T`. What does not parse names nothing that exists: `CODE` of the caller.
+/// The query of a list that is short by its nature: it comes whole, so a page may be asked for and is the only one.
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Whole {
+    #[serde(rename = "limit")]
+    _limit: Option<u32>,
+}
+
+/// The one variable part of a path, parsed as `T`.
 #[derive(Debug)]
 pub(crate) struct Named<T>(pub(crate) T);
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::support::{DAY, Server};
 use hes_api::ApiConfig;
+use hes_api::dto::billing::Consumption;
 use hes_model::{Class, DecodeLevel, Quality};
 
 const METERS: u32 = 1_000;
@@ -160,6 +161,28 @@ async fn a_day_with_gaps_accounts_for_every_expected_value() {
     // What is suspect is shown and is still missing.
     assert_eq!(of("M3"), [("reading", "suspect", ""), ("missing", "", "suspect")]);
     assert_eq!(of("M4"), [], "a suspended meter is not expected");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn consumption_goes_on_over_a_meter_exchange_each_meter_with_its_factor() {
+    let server = Server::with_a_day(ApiConfig::default()).await;
+    let body = r#"{"meter_no":"M9","address":"9","from":"2026-07-15","ct":40}"#;
+    let request = server.request("POST", "/api/v1/meters/M2/replacement").header("content-type", "application/json");
+    assert_eq!(request.body(body).send().await.unwrap().status(), 200);
+    // M2 stands at 501.00 on the 1st; the values of the 15th close its part and open the one of M9.
+    for (meter, day, value) in [("M2", "2026-07-15", 50_600), ("M9", "2026-07-15", 0), ("M9", "2026-08-01", 250)] {
+        let mut record = server.dialogue(meter, "bus-1", server.latch(day), vec![(value, Quality::Good)]).await;
+        for (reading, _) in &mut record.readings {
+            reading.slot = server.latch(day);
+        }
+        server.record(record).await;
+    }
+    let path = "/api/v1/consumption?service_point=P2&from=2026-07-01&to=2026-08-01";
+    let consumption: Consumption = server.get(path).await.json().await.unwrap();
+    let parts: Vec<_> =
+        consumption.parts.iter().map(|p| (p.meter_no.as_str(), p.ct, p.consumption.unwrap().to_string())).collect();
+    assert_eq!(parts, [("M2", 30, "150.00 kWh".to_owned()), ("M9", 40, "100.00 kWh".to_owned())]);
+    assert_eq!(consumption.total.unwrap().to_string(), "250.00 kWh");
 }
 
 fn parsed(csv: &str) -> Vec<BTreeMap<String, String>> {
