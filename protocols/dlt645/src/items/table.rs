@@ -223,6 +223,8 @@ pub(super) enum Position {
 #[derive(Debug)]
 pub(super) struct Entry {
     di: String,
+    en: Box<str>,
+    zh: Box<str>,
     positions: [Position; 4],
     pub(super) layout: Layout,
     pub(super) stamps: bool,
@@ -279,6 +281,11 @@ impl Items {
     /// Whether the table knows an item.
     pub fn knows(&self, id: DataId) -> bool {
         self.find(id).is_some()
+    }
+
+    /// The label of the row an item belongs to, English and Chinese, for requests too; without tariff or phase.
+    pub fn label(&self, id: DataId) -> Option<(&str, &str)> {
+        self.find(id).map(|found| (&*found.entry.en, &*found.entry.zh))
     }
 
     /// Reads the data behind an item's identification. Never fails: what is unknown comes out raw.
@@ -502,7 +509,7 @@ impl Compiler {
             let bytes = fields.iter().map(|field| field.format.len()).sum();
             Layout::Fields { name: row.name.into(), fields, bytes, repeat, tail: row.tail }
         };
-        Ok(Entry { di: row.di, positions, layout, stamps: row.stamps })
+        Ok(Entry { di: row.di, en: row.en.into(), zh: row.zh.into(), positions, layout, stamps: row.stamps })
     }
 
     fn position(&self, place: &str) -> Option<Position> {
