@@ -74,6 +74,7 @@ impl<'a> Answer<'a> {
         let (control, data) = (frame.control, frame.data);
         dialect
             .service(control.function())
+            .filter(|_| control.direction() == Direction::Answer)
             .and_then(|service| match (control.is_abnormal(), control.follow()) {
                 (true, Follow::Last) => Self::refused(dialect, service, data),
                 (true, Follow::More) => None,
