@@ -236,3 +236,62 @@ pub(crate) fn frame(control: u8, data: &[u8]) -> Vec<u8> {
     frame.push(0x16);
     frame
 }
+
+/// Meters of the large fleet.
+pub(crate) const FLEET: u32 = 1_000;
+/// Days of readings of the large fleet.
+pub(crate) const DAYS: i32 = 100;
+
+/// 100,000 readings: so many meters, so many days.
+pub(crate) async fn large(config: ApiConfig) -> Server {
+    let server = Server::start(config).await;
+    server.post_csv("channels", CHANNELS.as_bytes().to_vec()).await;
+    let mut csv =
+        "meter_no,protocol,address,channel,area,service_point,customer,customer_name,installed_from\n".to_owned();
+    for n in 0..FLEET {
+        csv.push_str(&format!("M{n:05},dlt645-2007,{n},bus-1,A1,P{n},C{n},一位名字不短的用户{n},2026-01-01\n"));
+    }
+    assert_eq!(server.post_csv("meters", csv.into_bytes()).await.status(), 200);
+    let last: Date = DAY.parse().unwrap();
+    let ids = futures_util::future::join_all((0..FLEET).map(|n| {
+        let server = &server;
+        async move { server.meter(&format!("M{n:05}")).await }
+    }))
+    .await;
+    let record = |id| {
+        let server = &server;
+        async move {
+            let mut record = DialogueRecord::new(id, "bus-1".parse().unwrap(), None, Class::Scheduled);
+            let at = server.latch(DAY);
+            record.exchanges.push(ExchangeProof {
+                request: vec![0x68; 16],
+                answer: vec![0x68; 20],
+                sent_at: at,
+                received_at: ReceivedAt(at),
+            });
+            for back in 0..DAYS {
+                let day = last.checked_sub(jiff::Span::new().days(back)).unwrap();
+                let slot = server.store.calendar().day_start(day);
+                let reading = Reading {
+                    meter: id,
+                    register: "1.0.1.8.0.255".parse().unwrap(),
+                    series: Series::Daily,
+                    slot,
+                    value: Observed::Number(Quantity::new(1_000_000 - i64::from(back), 2, Unit::Kwh)),
+                    occurred: None,
+                    meter_clock: None,
+                    captured: CapturedAt(slot),
+                    received: ReceivedAt(at),
+                    quality: Quality::Good,
+                    exchange: None,
+                };
+                record.readings.push((reading, 0));
+            }
+            server.record(record).await;
+        }
+    };
+    for chunk in ids.chunks(100) {
+        futures_util::future::join_all(chunk.iter().map(|id| record(*id))).await;
+    }
+    server
+}
