@@ -12,6 +12,7 @@ mod model;
 mod perform;
 
 pub use env::{Env, Outcome};
+pub use hes_wire::Framing;
 pub use link::{Counts, Exchange, Exchanged, Expect, LinkError, Patience, Verdict};
 pub use model::{
     Blocks, Capabilities, DailyFreeze, FreezeForm, LoadProfile, Model, ModelError, Quirk, Settlement, capabilities,
