@@ -67,6 +67,10 @@ impl Common {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    #[command(about = help::serve(), long_about = help::serve_long())]
+    Serve(commands::serve::Serve),
+    #[command(about = help::demo(), long_about = help::demo_long())]
+    Demo(commands::demo::Demo),
     #[command(about = help::read(), long_about = help::read_long())]
     Read(commands::read::Read),
     #[command(about = help::raw(), long_about = help::raw_long())]
@@ -95,6 +99,8 @@ enum Verb {
     Status(commands::status::StatusCommand),
     #[command(about = help::log(), subcommand)]
     Log(commands::log::LogCommand),
+    #[command(about = help::db(), subcommand)]
+    Db(commands::db::DbCommand),
     #[command(about = help::config(), subcommand)]
     Config(commands::config::Config),
     #[command(about = help::completions())]
@@ -113,6 +119,8 @@ impl Cli {
     pub(crate) fn run(self) -> anyhow::Result<Exit> {
         let Self { common, command } = self;
         match command {
+            Verb::Serve(command) => command.run(&common),
+            Verb::Demo(command) => command.run(&common),
             Verb::Read(command) => command.run(&common),
             Verb::Raw(command) => command.run(&common),
             Verb::Decode(command) => command.run(&common),
@@ -127,6 +135,7 @@ impl Cli {
             Verb::Event(command) => command.run(&common),
             Verb::Status(command) => command.run(&common),
             Verb::Log(command) => command.run(&common),
+            Verb::Db(command) => command.run(&common),
             Verb::Config(command) => command.run(&common),
             Verb::Completions(command) => command.run(),
         }

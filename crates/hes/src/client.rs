@@ -133,7 +133,7 @@ impl Client {
 fn listening(settings: &Settings) -> SocketAddr {
     let configured = settings.api.listen;
     match configured.port() {
-        0 => configured,
+        0 => crate::server::address_of_running(&settings.data_dir.0).unwrap_or(configured),
         _ => configured,
     }
 }

@@ -11,6 +11,7 @@ mod exit;
 mod hex;
 mod output;
 mod progress;
+mod server;
 mod settings;
 mod telemetry;
 mod text;

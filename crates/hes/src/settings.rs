@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use hes_api::ApiConfig;
+use hes_collector::CollectorConfig;
 use hes_store::StoreConfig;
 use hes_transport::TransportConfig;
 use serde::{Deserialize, Serialize};
@@ -33,6 +34,8 @@ pub(crate) struct Settings {
     pub(crate) validation_file: PathBuf,
     /// What is kept, and for how long.
     pub(crate) store: StoreConfig,
+    /// Planning, turns and retries.
+    pub(crate) collector: CollectorConfig,
     /// How links are opened, kept and given up.
     pub(crate) transport: TransportConfig,
     /// The local HTTP API.
@@ -66,6 +69,7 @@ impl Settings {
 
     /// Checks what the types alone do not.
     pub(crate) fn validate(&self) -> anyhow::Result<()> {
+        self.collector.validate()?;
         self.api.validate()?;
         Ok(())
     }

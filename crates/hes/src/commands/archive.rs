@@ -71,6 +71,9 @@ fn tell(common: &Common, report: &ImportReport) -> anyhow::Result<()> {
         }
         out.table(&table)?;
     }
+    for note in &report.notes {
+        out.toned(Tone::Faint, say::import_note(note.line, &note.note))?;
+    }
     let refused = report.refused.len();
     let tone = if refused == 0 { Tone::Good } else { Tone::Warn };
     out.toned(tone, say::imported(report.rows, report.created, report.updated, report.unchanged, refused))
@@ -126,6 +129,31 @@ pub(crate) fn list<T: Serialize + DeserializeOwned>(
         add(&mut table, row);
         Ok(())
     }))?;
+    if table.is_empty() {
+        out.toned(Tone::Faint, say::nothing_there())?
+    } else {
+        out.table(&table)?
+    }
+    Ok(Exit::Done)
+}
+
+/// Prints a list that comes in one piece.
+pub(crate) fn short_list<T: Serialize + DeserializeOwned>(
+    common: &Common,
+    path: &[&str],
+    mut table: Table,
+    mut add: impl FnMut(&mut Table, T),
+) -> anyhow::Result<Exit> {
+    let client = common.client()?;
+    let out = common.output();
+    let rows: Vec<T> = on_one_thread(client.get(path, &[]))?;
+    if out.is_json() {
+        out.document(&rows)?;
+        return Ok(Exit::Done);
+    }
+    for row in rows {
+        add(&mut table, row);
+    }
     if table.is_empty() {
         out.toned(Tone::Faint, say::nothing_there())?
     } else {

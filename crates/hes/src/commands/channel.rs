@@ -6,7 +6,7 @@ use hes_api::dto::live::{LinkState, UnknownDevice};
 use hes_model::{Endpoint, Parity, Registration};
 
 use crate::cli::Common;
-use crate::commands::archive::{Import, list};
+use crate::commands::archive::{Import, or_dash, short_list};
 use crate::exit::Exit;
 use crate::output::{Table, Tone, left, right};
 use crate::text::{column, help, say};
@@ -37,22 +37,26 @@ fn channels(common: &Common) -> anyhow::Result<Exit> {
         left(column::endpoint()),
         left(column::line_settings()),
         left(column::link()),
+        right(column::silent_meters()),
+        left(column::reason()),
     ]);
-    list(common, &["channels"], &[], table, |table, row: ChannelRow| {
+    short_list(common, &["channels"], table, |table, row: ChannelRow| {
         let line = row.channel.line;
-        let state = row.live.map(|live| live.link);
         let parity = match line.parity() {
             Parity::None => 'N',
             Parity::Even => 'E',
             Parity::Odd => 'O',
         };
+        let live = row.live.as_ref();
         let cells = [
             row.channel.name.to_string(),
             endpoint(&row.channel.endpoint),
             format!("{} {}{parity}1", line.baud(), line.data_bits()),
-            state.map_or_else(|| "-".to_owned(), link),
+            or_dash(live.map(|live| link(live.link))),
+            or_dash(live.map(|live| live.silent_meters)),
+            live.and_then(|live| live.why.clone()).unwrap_or_default(),
         ];
-        table.row(state.map_or(Tone::Faint, link_tone), cells);
+        table.row(live.map_or(Tone::Faint, |live| link_tone(live.link)), cells);
     })
 }
 
@@ -88,12 +92,16 @@ fn link_tone(state: LinkState) -> Tone {
 }
 
 fn unknown(common: &Common) -> anyhow::Result<Exit> {
-    let table =
-        Table::new([left(column::announced()), left(column::peer()), right(column::attempts()), left(column::last())]);
     let zone = common.settings()?.zone;
-    list(common, &["unknown-devices"], &[], table, |table, device: UnknownDevice| {
-        let last = zone.local(device.last_at);
-        let cells = [device.announced, device.peer, device.attempts.to_string(), last];
-        table.row(Tone::Warn, cells);
+    let table = Table::new([
+        left(column::announced()),
+        left(column::peer()),
+        right(column::attempts()),
+        left(column::first()),
+        left(column::last()),
+    ]);
+    short_list(common, &["unknown-devices"], table, |table, device: UnknownDevice| {
+        let (first, last) = (zone.local(device.first_at), zone.local(device.last_at));
+        table.row(Tone::Warn, [device.announced, device.peer, device.attempts.to_string(), first, last]);
     })
 }

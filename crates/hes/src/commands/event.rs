@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 use hes_api::dto::operations::{EventRow, Severity};
 use hes_model::MeterNo;
+use serde_json::Value;
 
 use crate::cli::Common;
 use crate::commands::archive::{list, or_dash};
@@ -53,9 +54,22 @@ impl EventCommand {
                 event.kind,
                 or_dash(event.meter),
                 or_dash(event.channel),
-                event.detail.to_string(),
+                detail(&event.detail),
             ];
             table.row(tone, cells);
         })
+    }
+}
+
+/// `name: value` of each member, parted by commas; text as it is.
+fn detail(detail: &Value) -> String {
+    let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+    match detail {
+        Value::Null => String::new(),
+        Value::Object(members) => {
+            let words: Vec<String> = members.iter().map(|(name, value)| format!("{name}: {}", plain(value))).collect();
+            words.join(", ")
+        }
+        other => plain(other),
     }
 }

@@ -1,11 +1,13 @@
 //! `hes meter`: the archive's meters.
 
 use clap::{Args, Subcommand};
-use hes_api::dto::archive::{MeterDetail, MeterRow};
-use hes_model::{AreaCode, ChannelName, GroupName, MeterNo, MeterState};
+use hes_api::dto::archive::{MeterDetail, MeterRow, Replacement};
+use hes_model::{AreaCode, ChannelName, CommAddress, GroupName, MeterNo, MeterState, ModelName, Protocol};
 
 use crate::cli::{Common, on_one_thread};
 use crate::commands::archive::{Import, list, or_dash};
+use crate::commands::raw::protocol;
+use crate::day::Day;
 use crate::exit::Exit;
 use crate::output::{Output, Table, Tone, left, right};
 use crate::text::{column, help, say};
@@ -21,6 +23,8 @@ pub(crate) enum MeterCommand {
         #[arg(value_name = "METER", help = help::meter_no())]
         meter: MeterNo,
     },
+    #[command(about = help::meter_replace(), long_about = help::meter_replace_long())]
+    Replace(Replace),
 }
 
 #[derive(Debug, Args)]
@@ -33,11 +37,54 @@ pub(crate) struct List {
     group: Option<GroupName>,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Replace {
+    #[arg(value_name = "OLD", help = help::meter_no())]
+    old: MeterNo,
+    #[arg(value_name = "NEW", help = help::replace_new())]
+    new: MeterNo,
+    #[arg(long, value_name = "ADDRESS", help = help::replace_address())]
+    address: CommAddress,
+    #[arg(long, value_name = "DAY", default_value = "today", help = help::replace_on())]
+    on: Day,
+    #[arg(long, value_name = "PROTOCOL", value_parser = protocol, help = help::replace_protocol())]
+    protocol: Option<Protocol>,
+    #[arg(long, value_name = "MODEL", help = help::replace_model())]
+    model: Option<ModelName>,
+    #[arg(long, value_name = "FACTOR", help = help::replace_ct())]
+    ct: Option<u32>,
+    #[arg(long, value_name = "FACTOR", help = help::replace_pt())]
+    pt: Option<u32>,
+}
+
+impl Replace {
+    fn run(self, common: &Common) -> anyhow::Result<Exit> {
+        let zone = common.settings()?.zone;
+        let client = common.client()?;
+        let replacement = Replacement {
+            meter_no: self.new,
+            address: self.address,
+            from: Some(self.on.date(zone.time_zone())),
+            protocol: self.protocol,
+            model: self.model,
+            ct: self.ct,
+            pt: self.pt,
+            // A password on a command line would stand in the shell's history; an import takes it from a file.
+            password: None,
+        };
+        let path = ["meters", self.old.as_str(), "replacement"];
+        let detail: MeterDetail = on_one_thread(client.post(&path, &replacement))?;
+        show(common.output(), &detail)?;
+        Ok(Exit::Done)
+    }
+}
+
 impl MeterCommand {
     pub(crate) fn run(self, common: &Common) -> anyhow::Result<Exit> {
         match self {
             MeterCommand::Import(import) => import.run(common, "meters"),
             MeterCommand::List(list) => list.run(common),
+            MeterCommand::Replace(replace) => replace.run(common),
             MeterCommand::Show { meter } => {
                 let client = common.client()?;
                 let detail: MeterDetail = on_one_thread(client.get(&["meters", meter.as_str()], &[]))?;

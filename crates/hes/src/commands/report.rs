@@ -1,56 +1,133 @@
 //! `hes report`: how collection went on a day, and why what is missing is missing.
 
+mod clocks;
+mod missing;
+
+pub(crate) use self::clocks::seconds;
+
 use clap::{Args, Subcommand};
 use hes_api::dto::{Dimension, SuccessReport};
 use hes_model::{FailureKind, PlanName};
 use hes_reports::{Causes, Labelled, SuccessGroup};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::cli::{Common, on_one_thread};
 use crate::day::Day;
 use crate::exit::Exit;
 use crate::output::{Align, Output, Table, Tone, left, right};
+use crate::settings::Zone;
 use crate::text::{column, help, report_language, say};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Report {
     #[command(about = help::report_success(), long_about = help::report_success_long())]
     Success(Success),
+    #[command(about = help::report_gaps(), long_about = help::report_gaps_long())]
+    Gaps(Gaps),
+    #[command(about = help::report_failures())]
+    Failures(Failures),
+    #[command(about = help::report_clock())]
+    Clock(Clocks),
 }
 
-/// Which day, grouped by what.
+/// The day, and by what it is grouped.
 #[derive(Debug, Args)]
-pub(crate) struct Success {
+pub(crate) struct Of {
     #[arg(long, value_name = "DAY", default_value = "yesterday", help = help::report_day())]
     day: Day,
     #[arg(long, value_name = "DIMENSION", default_value = "area", help = help::report_by())]
     by: Dimension,
+}
+
+impl Of {
+    fn query(&self, zone: &Zone) -> Vec<(&'static str, String)> {
+        vec![("day", self.day.date(zone.time_zone()).to_string()), ("by", self.by.code().to_owned())]
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Success {
+    #[command(flatten)]
+    of: Of,
     #[arg(long, value_name = "PLAN", help = help::report_plan())]
     plan: Option<PlanName>,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Gaps {
+    #[command(flatten)]
+    of: Of,
+    #[arg(long, value_name = "PLAN", help = help::report_plan())]
+    plan: Option<PlanName>,
+    #[arg(long, value_name = "ROWS", default_value_t = 50, help = help::report_limit())]
+    limit: u32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Failures {
+    #[command(flatten)]
+    of: Of,
+    #[arg(long, value_name = "ROWS", default_value_t = 50, help = help::report_limit())]
+    limit: u32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Clocks {
+    #[command(flatten)]
+    of: Of,
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, help = help::report_tolerance())]
+    tolerance: u32,
+    #[arg(long, value_name = "ROWS", default_value_t = 50, help = help::report_limit())]
+    limit: u32,
+}
+
 impl Report {
     pub(crate) fn run(self, common: &Common) -> anyhow::Result<Exit> {
+        let zone = common.settings()?.zone;
         match self {
-            Report::Success(success) => success.run(common),
+            Report::Success(Success { of, plan }) => {
+                let mut query = of.query(&zone);
+                query.extend(plan.map(|plan| ("plan", plan.to_string())));
+                report(common, "success", &query, |out, report| show(out, &report))
+            }
+            Report::Gaps(Gaps { of, plan, limit }) => {
+                let mut query = of.query(&zone);
+                query.extend(plan.map(|plan| ("plan", plan.to_string())));
+                query.push(("limit", limit.to_string()));
+                report(common, "gaps", &query, |out, report| missing::show_gaps(out, &zone, &report))
+            }
+            Report::Failures(Failures { of, limit }) => {
+                let mut query = of.query(&zone);
+                query.push(("limit", limit.to_string()));
+                report(common, "failures", &query, |out, report| missing::show_failures(out, &zone, &report))
+            }
+            Report::Clock(Clocks { of, tolerance, limit }) => {
+                let mut query = of.query(&zone);
+                query.push(("tolerance_seconds", tolerance.to_string()));
+                query.push(("limit", limit.to_string()));
+                report(common, "clock", &query, |out, report| clocks::show(out, &zone, &report))
+            }
         }
     }
 }
 
-impl Success {
-    fn run(self, common: &Common) -> anyhow::Result<Exit> {
-        let zone = common.settings()?.zone;
-        let client = common.client()?;
-        let mut query = vec![("day", self.day.date(zone.time_zone()).to_string()), ("by", self.by.code().to_owned())];
-        query.extend(self.plan.map(|plan| ("plan", plan.to_string())));
-        let report: SuccessReport = on_one_thread(client.get(&["reports", "success"], &query))?;
-        let out = common.output();
-        if out.is_json() {
-            out.document(&report)?;
-        } else {
-            show(out, &report)?;
-        }
-        Ok(Exit::Done)
+/// Gets a report, and prints it as it is or shows it.
+fn report<T: Serialize + DeserializeOwned>(
+    common: &Common,
+    name: &str,
+    query: &[(&str, String)],
+    show: impl FnOnce(Output, T) -> anyhow::Result<()>,
+) -> anyhow::Result<Exit> {
+    let client = common.client()?;
+    let report: T = on_one_thread(client.get(&["reports", name], query))?;
+    let out = common.output();
+    if out.is_json() {
+        out.document(&report)?
+    } else {
+        show(out, report)?
     }
+    Ok(Exit::Done)
 }
 
 fn show(out: Output, report: &SuccessReport) -> anyhow::Result<()> {
@@ -112,9 +189,14 @@ pub(crate) fn add_group(table: &mut Table, group: &SuccessGroup, name: String) {
 
 /// A group's code with its name.
 pub(crate) fn group_name(group: &SuccessGroup) -> String {
-    match &group.name {
-        Some(name) => format!("{} {name}", group.key),
-        None => group.key.clone(),
+    key_and_name(&group.key, group.name.as_deref())
+}
+
+/// A code with the name people use, where it has one; of a cause, the words for it.
+fn key_and_name(key: &str, name: Option<&str>) -> String {
+    match name {
+        Some(name) => format!("{key} {name}"),
+        None => cause(key),
     }
 }
 

@@ -16,10 +16,10 @@ messages! {
     deadline_minutes() { en: "deadline min", zh: "时限(分)" }
     detail() { en: "detail", zh: "详情" }
     endpoint() { en: "end point", zh: "端点" }
-    exchange() { en: "exchange", zh: "举证号" }
     expected() { en: "expected", zh: "应采" }
     failed() { en: "failed", zh: "失败" }
     field() { en: "field", zh: "字段" }
+    first() { en: "first", zh: "首次" }
     from() { en: "from", zh: "起" }
     given_up() { en: "given up", zh: "放弃" }
     groups() { en: "groups", zh: "分组" }
@@ -69,4 +69,12 @@ messages! {
     version() { en: "version", zh: "版本" }
     waiting() { en: "waiting", zh: "等待" }
     window() { en: "window", zh: "时段" }
+    slots() { en: "slots", zh: "采集点数" }
+    series() { en: "series", zh: "系列" }
+    next() { en: "next try", zh: "下次" }
+    within() { en: "right", zh: "合格" }
+    within_percent() { en: "right %", zh: "合格率%" }
+    worst_seconds() { en: "worst, s", zh: "最大偏差(秒)" }
+    band() { en: "band", zh: "区间" }
+    clock_offset() { en: "meter − host, s", zh: "时钟偏差(秒)" }
 }

@@ -132,6 +132,19 @@ Columns, in any order, head line required:
     meter_list_channel() { en: "Only those on a channel", zh: "只列某通道" }
     meter_list_group() { en: "Only those of a group", zh: "只列某分组" }
     meter_show() { en: "Show a meter and where it was installed", zh: "显示一块表及其安装历史" }
+    meter_replace() { en: "Put another meter in a meter's place", zh: "换表" }
+    meter_replace_long() {
+        en: "Put another meter in a meter's place. The old one's installation ends, it is retired; the new one is installed at the same
+service point from 00:00 of that day, on the same channel, in the same groups. Past days stay what they were.",
+        zh: "换表:旧表安装终止并转为拆除;新表自该日 00:00 起安装于同一用电点、同一通道、同一分组。过去各日不变。"
+    }
+    replace_new() { en: "Number of the new meter", zh: "新表表号" }
+    replace_address() { en: "Address of the new meter, 1 to 12 digits", zh: "新表通信地址,1 至 12 位数字" }
+    replace_on() { en: "First day of the new meter", zh: "新表启用日" }
+    replace_protocol() { en: "Protocol of the new meter [default: as the old one's]", zh: "新表规约 [默认同旧表]" }
+    replace_model() { en: "Model of the new meter [default: as the old one's]", zh: "新表表型 [默认同旧表]" }
+    replace_ct() { en: "Current transformer factor [default: as before]", zh: "CT 倍率 [默认不变]" }
+    replace_pt() { en: "Voltage transformer factor [default: as before]", zh: "PT 倍率 [默认不变]" }
     channel() {
         en: "Channels: the lines and connections meters are reached over",
         zh: "通道:连接电表的线路"
@@ -332,6 +345,16 @@ Exit code 0; 1 when a single frame is given and is none.",
 day it is latched on: last night's freeze is that of today.",
         zh: "某日采集成功率:按时采到 / 应采,按当日档案计算。日冻结归属其冻结时刻所在之日:昨夜零点冻结属于今天。"
     }
+    report_gaps() { en: "What is missing, why, and when it is asked for again", zh: "缺失、原因与下次补抄" }
+    report_gaps_long() {
+        en: "What is missing of a day: expected slots that are not filled, why, how often they were asked for, and when they are
+asked for again. Neighbouring slots with one fate are one row.",
+        zh: "某日缺失:未采到的应采点、原因、已尝试次数与下次补抄时间。相邻且情况相同的采集点合为一行。"
+    }
+    report_failures() { en: "Attempts of a day that brought nothing, by cause", zh: "某日失败的采集,按原因" }
+    report_clock() { en: "How far meters' clocks were off on a day", zh: "某日表内时钟偏差" }
+    report_limit() { en: "Rows listed one by one", zh: "明细行数" }
+    report_tolerance() { en: "A clock at most this far off is right", zh: "合格的最大偏差(秒)" }
     report_day() { en: "2026-11-24, today, yesterday, today-7", zh: "2026-11-24、today、yesterday、today-7" }
     report_by() {
         en: "Grouped by area, channel, reader, cause, protocol or model",
@@ -362,6 +385,29 @@ ingest sequence comes, corrections too.",
     event_list() { en: "List events", zh: "列出事件" }
     event_kind() { en: "Only this kind", zh: "只列该类别" }
     event_meter() { en: "Only this meter", zh: "只列该表" }
+
+    // The database
+    db() { en: "Back up, restore and check the database", zh: "数据库备份、恢复与检查" }
+    db_backup() { en: "Write a consistent copy of the database", zh: "写出数据库的一致副本" }
+    db_backup_long() {
+        en: "Write a consistent copy of the database: by the running server, under load, or directly where none runs. A file that exists
+is not overwritten. The master key is not in the copy: keep it apart.",
+        zh: "写出数据库的一致副本:有服务器运行时由服务器在线备份,否则直接备份。不覆盖已有文件。副本中不含主密钥,请另行保存。"
+    }
+    db_backup_file() { en: "File to write, on the server's machine", zh: "要写的文件(服务器所在机器)" }
+    db_restore() { en: "Put a backup in the database's place", zh: "用备份替换数据库" }
+    db_restore_long() {
+        en: "Put a backup in the database's place. The server must be stopped. What was there is kept beside it as
+hes.db.before-restore. Slots filled since the backup are missing again and asked for again.",
+        zh: "用备份替换数据库。须先停止服务器。原数据库保存为 hes.db.before-restore。备份之后采到的数据视为缺失并补抄。"
+    }
+    db_restore_file() { en: "The backup", zh: "备份文件" }
+    db_check() { en: "Check that the database is sound", zh: "检查数据库是否完好" }
+    db_check_long() {
+        en: "Check that the database is sound: SQLite's own check, and what must hold between readings, versions, evidence and archive. The
+server must be stopped. Exit code 1 when something is wrong.",
+        zh: "检查数据库是否完好:SQLite 自检,以及读数、版本、举证与档案之间的一致性。须先停止服务器。有问题时退出码为 1。"
+    }
 
     // The server
     status() { en: "What a running server does now", zh: "服务器当前状态" }

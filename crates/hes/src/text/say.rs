@@ -132,6 +132,7 @@ messages! {
         en: "{rows} rows: {created} new, {updated} changed, {unchanged} unchanged, {refused} refused",
         zh: "共 {rows} 行:新增 {created},变更 {updated},未变 {unchanged},拒绝 {refused}"
     }
+    import_note(line, note) { en: "line {line}: {note}", zh: "第 {line} 行:{note}" }
     state_not_commissioned() { en: "not commissioned", zh: "未投运" }
     state_active() { en: "active", zh: "运行" }
     state_suspended() { en: "suspended", zh: "暂停" }
@@ -187,6 +188,10 @@ messages! {
     read_of_what() {
         en: "which meter? `hes read METER`, or `hes read --direct serial:/dev/ttyUSB0`",
         zh: "召测哪块表?用 `hes read 表号`,或 `hes read --direct serial:/dev/ttyUSB0`"
+    }
+    proof_hint(seq) {
+        en: "what proves a value: `hes evidence --seq {seq}`",
+        zh: "查看举证:`hes evidence --seq {seq}`"
     }
     read_not_ended(id, seconds) {
         en: "read {id} has not ended within {seconds} s; it stays queued on the server, --wait waits longer",
@@ -280,9 +285,36 @@ messages! {
     // Reports and exports
     success_heading(day, zone) { en: "collection success of {day} ({zone})", zh: "{day} 采集成功率({zone})" }
     excluded(meters, reason) { en: "{meters} meters not expected: {reason}", zh: "{meters} 块表不计入:{reason}" }
+    gaps_heading(day, zone) { en: "missing of {day} ({zone})", zh: "{day} 缺失({zone})" }
+    failures_heading(day, zone) { en: "failed attempts of {day} ({zone})", zh: "{day} 采集失败({zone})" }
+    clock_heading(day, zone, tolerance) {
+        en: "clocks of {day} ({zone}), right within {tolerance} s",
+        zh: "{day} 表内时钟({zone}),合格范围 {tolerance} 秒"
+    }
+    broadcast_sent(at, channel) { en: "time broadcast to {channel} at {at}", zh: "{at} 对 {channel} 广播校时" }
+    not_listed(count) { en: "{count} more; --limit lists more", zh: "另有 {count} 条,可用 --limit 显示更多" }
     not_asked() { en: "not asked yet", zh: "尚未召测" }
     exporting() { en: "exporting", zh: "正在导出" }
     exported(file, bytes) { en: "{file} written, {bytes} bytes", zh: "已写入 {file},{bytes} 字节" }
+
+    // The database
+    backing_up(file) { en: "backing up to {file}", zh: "正在备份到 {file}" }
+    backed_up(file, bytes) { en: "{file} written, {bytes} bytes", zh: "已写入 {file},{bytes} 字节" }
+    restoring(file) { en: "restoring {file}", zh: "正在恢复 {file}" }
+    restored(database, file) {
+        en: "{database} is now the backup {file}; what was there is kept as hes.db.before-restore",
+        zh: "{database} 已恢复为 {file};原数据库保存为 hes.db.before-restore"
+    }
+    checking() { en: "reading the whole database", zh: "正在检查整个数据库" }
+    checked(readings, blocks, exchanges, bytes) {
+        en: "{readings} reading versions, {blocks} profile days, {exchanges} exchanges with {bytes} bytes",
+        zh: "读数版本 {readings},曲线日块 {blocks},举证 {exchanges} 条共 {bytes} 字节"
+    }
+    database_sound() { en: "the database is sound", zh: "数据库完好" }
+    no_database(file) {
+        en: "there is no database {file}; check data_dir in the configuration",
+        zh: "没有数据库 {file};请检查配置中的 data_dir"
+    }
 
     // The server now
     day_of(day) { en: "area, {day}", zh: "台区 {day}" }

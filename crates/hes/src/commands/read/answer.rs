@@ -1,12 +1,12 @@
 //! What a meter said, for people and for programs: the same whichever way it was asked.
 
 use hes_api::dto::reads::ReadClock;
-use hes_model::{Failure, MeterClock, NoValue, Obis, Quantity, RuleId};
+use hes_model::{Failure, MeterClock, NoValue, Obis, Quantity, ReadingSeq, RuleId};
 use serde::Serialize;
 
 use crate::commands::archive::or_dash;
 use crate::commands::evidence::no_value;
-use crate::commands::report::cause;
+use crate::commands::report::{cause, seconds};
 use crate::exit::Exit;
 use crate::output::{Output, Table, Tone, left, right};
 use crate::text::{column, say};
@@ -27,6 +27,9 @@ pub(super) struct Value {
     /// `None` where nobody judged it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) rules: Option<Vec<RuleId>>,
+    /// The stored version, for the evidence; `None` where nothing was stored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) seq: Option<ReadingSeq>,
 }
 
 impl Value {
@@ -99,6 +102,7 @@ fn table(values: &[Value]) -> Table {
         left(column::unit()),
         left(column::occurred()),
         left(column::quality()),
+        right(column::seq()),
     ]);
     for value in values {
         let (number, unit) = match (&value.quantity, &value.no_value) {
@@ -113,26 +117,7 @@ fn table(values: &[Value]) -> Table {
         };
         let slot = value.slot.clone().unwrap_or_else(say::now);
         let occurred = or_dash(value.occurred.map(|clock| clock.0));
-        table.row(tone, [value.alias.clone(), slot, number, unit, occurred, quality]);
+        table.row(tone, [value.alias.clone(), slot, number, unit, occurred, quality, or_dash(value.seq)]);
     }
     table
-}
-
-/// Milliseconds as seconds with sign and three decimals, exact.
-fn seconds(ms: i64) -> String {
-    let sign = if ms < 0 { '-' } else { '+' };
-    let ms = ms.unsigned_abs();
-    format!("{sign}{}.{:03}", ms / 1000, ms % 1000)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::seconds;
-
-    #[test]
-    fn an_offset_keeps_its_sign_below_a_second() {
-        assert_eq!(seconds(-250), "-0.250");
-        assert_eq!(seconds(61_005), "+61.005");
-        assert_eq!(seconds(0), "+0.000");
-    }
 }

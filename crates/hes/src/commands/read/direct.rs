@@ -241,6 +241,7 @@ fn read_value(observation: Observation) -> Value {
         no_value,
         occurred: observation.occurred,
         rules: None,
+        seq: None,
     }
 }
 

@@ -10,6 +10,7 @@ use crate::cli::{Common, on_one_thread};
 use crate::client::Client;
 use crate::exit::Exit;
 use crate::output::Tone;
+use crate::settings::Zone;
 use crate::text::say;
 
 use super::answer::{Answer, Missing, Value};
@@ -23,12 +24,16 @@ pub(super) fn read(common: &Common, meter: MeterNo, what: ReadWhat, wait: Durati
     let bar = common.progress().waiting(say::reading(&meter));
     let status = on_one_thread(ask(&client, &ReadRequest { meter, what }, wait))?;
     bar.finish_and_clear();
-    let answer = answer(&status);
+    let zone = common.settings()?.zone;
+    let answer = answer(&zone, &status);
     let out = common.output();
     if out.is_json() {
         out.document(&status)?;
     } else {
         answer.show(out, status.meter.as_str())?;
+        if let Some(seq) = status.values.iter().find_map(|value| value.seq) {
+            out.toned(Tone::Faint, say::proof_hint(seq))?;
+        }
         if status.state == ReadState::Expired {
             out.toned(Tone::Bad, say::read_expired())?;
         }
@@ -37,16 +42,17 @@ pub(super) fn read(common: &Common, meter: MeterNo, what: ReadWhat, wait: Durati
 }
 
 /// The server's answer in the words both ways share.
-fn answer(status: &ReadStatus) -> Answer {
+fn answer(zone: &Zone, status: &ReadStatus) -> Answer {
     let value = |value: &ReadValue| Value {
         register: value.register,
         alias: value.alias.clone(),
         series: value.series.clone(),
-        slot: (value.series != "instant").then(|| value.slot.to_string()),
+        slot: Some(zone.local(value.slot)),
         quantity: value.quantity,
         no_value: value.no_value.clone(),
         occurred: value.occurred,
         rules: Some(value.rules.clone()),
+        seq: value.seq,
     };
     let missing = |failure: &ReadFailure| Missing {
         register: failure.register,
