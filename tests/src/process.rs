@@ -150,7 +150,7 @@ pub fn read_all(mut stream: impl Read) -> String {
 }
 
 /// Between two looks at something that has no way to tell us.
-fn pause() {
+pub fn pause() {
     std::thread::park_timeout(Duration::from_millis(50));
 }
 

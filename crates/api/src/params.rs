@@ -28,15 +28,7 @@ impl<T: serde::de::DeserializeOwned + Send> FromRequestParts<Shared> for Params<
     }
 }
 
-/// The query of a list that is short by its nature: it comes whole, so a page may be asked for and is the only one.
-#[derive(Debug, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Whole {
-    #[serde(rename = "limit")]
-    _limit: Option<u32>,
-}
-
-/// The one variable part of a path, parsed as `T`.
+/// The one variable part of a path, parsed as `T`. What does not parse names nothing that exists: `CODE` of the caller.
 #[derive(Debug)]
 pub(crate) struct Named<T>(pub(crate) T);
 

@@ -11,7 +11,7 @@ use super::now;
 use crate::body::{CsvBody, JsonBody};
 use crate::dto::archive as dto;
 use crate::import::{self, ChannelRow, HeadError, Line, MeterLine, Table};
-use crate::params::{Named, Params, Whole};
+use crate::params::{Named, Params};
 use crate::state::{Shared, State as ApiState};
 use crate::{Code, Problem};
 
@@ -101,10 +101,7 @@ async fn detail(state: &ApiState, no: &MeterNo) -> Result<dto::MeterDetail, Prob
     Ok(dto::MeterDetail { meter: meter_row(view), installations })
 }
 
-pub(super) async fn list_channels(
-    State(state): State<Shared>,
-    Params(_): Params<Whole>,
-) -> Result<Json<dto::Page<dto::ChannelRow>>, Problem> {
+pub(super) async fn list_channels(State(state): State<Shared>) -> Result<Json<dto::Page<dto::ChannelRow>>, Problem> {
     let snapshot = state.collector.snapshot();
     let live: HashMap<ChannelName, _> = snapshot.channels.into_iter().map(|c| (c.name.clone(), c)).collect();
     let channels = state.store.channels().await?;
@@ -115,10 +112,7 @@ pub(super) async fn list_channels(
     Ok(Json(dto::Page::whole(channels.into_iter().map(row))))
 }
 
-pub(super) async fn list_areas(
-    State(state): State<Shared>,
-    Params(_): Params<Whole>,
-) -> Result<Json<dto::Page<dto::AreaRow>>, Problem> {
+pub(super) async fn list_areas(State(state): State<Shared>) -> Result<Json<dto::Page<dto::AreaRow>>, Problem> {
     let areas = state.store.areas().await?;
     let row = |view: hes_store::AreaView| dto::AreaRow {
         code: view.area.code,

@@ -17,7 +17,7 @@ use crate::body::{JsonBody, OptionalJson};
 use crate::dto::archive::Page;
 use crate::dto::live::{LogLevels, SetLogLevel, UnknownDevice};
 use crate::dto::operations::{BackupDone, BackupRequest, CheckResult, EventRow, Health, Readiness};
-use crate::params::{Params, Whole};
+use crate::params::Params;
 use crate::state::{Shared, State as ApiState};
 use crate::{Code, Problem};
 
@@ -109,10 +109,7 @@ pub(super) async fn events(
 }
 
 /// Devices that called in and were refused, latest first.
-pub(super) async fn unknown_devices(
-    State(state): State<Shared>,
-    Params(_): Params<Whole>,
-) -> Result<Json<Page<UnknownDevice>>, Problem> {
+pub(super) async fn unknown_devices(State(state): State<Shared>) -> Result<Json<Page<UnknownDevice>>, Problem> {
     let devices = state.store.unknown_devices().await?.into_iter();
     let row = |device: hes_store::UnknownDevice| UnknownDevice {
         announced: device.identity,

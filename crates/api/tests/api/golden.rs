@@ -46,7 +46,6 @@ const CASES: &[Case] = &[
     get("meter_unknown", "/api/v1/meters/{no}", "/api/v1/meters/M99"),
     get("channels", "/api/v1/channels", "/api/v1/channels"),
     get("areas", "/api/v1/areas", "/api/v1/areas"),
-    get("areas_unknown_parameter", "/api/v1/areas", "/api/v1/areas?reader=R1"),
     get("plans", "/api/v1/plans", "/api/v1/plans"),
     get("plan", "/api/v1/plans/{name}", "/api/v1/plans/daily"),
     get("plan_unknown", "/api/v1/plans/{name}", "/api/v1/plans/nightly"),
