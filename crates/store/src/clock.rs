@@ -31,14 +31,14 @@ pub struct StoredClock {
 macro_rules! clock_columns {
     () => {
         "SELECT c.meter, m.no, c.at, c.meter_clock, c.offset_ms, c.uncertainty_ms, c.exchange
-         FROM clock_offset AS c JOIN meter AS m ON m.id = c.meter "
+         FROM meter AS m CROSS JOIN clock_offset AS c ON c.meter = m.id "
     };
 }
 
 impl Store {
     /// The last check of a meter's clock.
     pub async fn last_clock(&self, meter: MeterId) -> Result<Option<StoredClock>, StoreError> {
-        let row = sqlx::query(concat!(clock_columns!(), "WHERE c.meter = ? ORDER BY c.at DESC LIMIT 1"))
+        let row = sqlx::query(concat!(clock_columns!(), "WHERE m.id = ? ORDER BY c.at DESC LIMIT 1"))
             .bind(meter.0)
             .fetch_optional(&self.inner.pool)
             .await?;
@@ -49,8 +49,8 @@ impl Store {
     pub async fn clocks(&self, from: UtcMicros, to: UtcMicros) -> Result<Vec<StoredClock>, StoreError> {
         let rows = sqlx::query(concat!(
             clock_columns!(),
-            "WHERE c.at = (SELECT max(l.at) FROM clock_offset AS l WHERE l.meter = c.meter AND l.at >= ?1 AND l.at < ?2)
-             ORDER BY c.meter"
+            "AND c.at = (SELECT max(l.at) FROM clock_offset AS l WHERE l.meter = m.id AND l.at >= ?1 AND l.at < ?2)
+             ORDER BY m.id"
         ))
         .bind(from.0)
         .bind(to.0)
@@ -66,7 +66,7 @@ impl Store {
         from: UtcMicros,
         to: UtcMicros,
     ) -> Result<Vec<StoredClock>, StoreError> {
-        let rows = sqlx::query(concat!(clock_columns!(), "WHERE c.meter = ? AND c.at >= ? AND c.at < ? ORDER BY c.at"))
+        let rows = sqlx::query(concat!(clock_columns!(), "WHERE m.id = ? AND c.at >= ? AND c.at < ? ORDER BY c.at"))
             .bind(meter.0)
             .bind(from.0)
             .bind(to.0)

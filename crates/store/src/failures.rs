@@ -90,7 +90,7 @@ impl Store {
         // With max() as the only aggregate beside count(), SQLite takes the bare columns from the row of the maximum.
         let rows = sqlx::query(
             "SELECT f.meter, m.no, f.channel, f.kind, count(*), max(f.at), f.detail
-             FROM failure AS f JOIN meter AS m ON m.id = f.meter
+             FROM failure AS f INDEXED BY failure_by_time CROSS JOIN meter AS m ON m.id = f.meter
              WHERE f.at >= ? AND f.at < ? GROUP BY f.meter, f.channel, f.kind ORDER BY f.meter, f.kind",
         )
         .bind(from.0)

@@ -209,15 +209,15 @@ impl Store {
             let rows = sqlx::query(concat!(
                 "SELECT * FROM (SELECT ",
                 reading_columns!(),
-                "FROM reading AS r WHERE r.series = 0 AND r.meter = ?1 AND r.register = ?2 AND r.slot < ?3
+                "FROM reading AS r INDEXED BY reading_instant WHERE r.series = 0 AND r.meter = ?1 AND r.register = ?2 AND r.slot < ?3
                    AND r.current = 1 AND r.rules IS NULL ORDER BY r.slot DESC LIMIT 1)
                  UNION ALL SELECT ",
                 reading_columns!(),
-                "FROM reading AS r WHERE r.series = 0 AND r.meter = ?1 AND r.register = ?2 AND r.slot BETWEEN ?3 AND ?4
+                "FROM reading AS r INDEXED BY reading_instant WHERE r.series = 0 AND r.meter = ?1 AND r.register = ?2 AND r.slot BETWEEN ?3 AND ?4
                    AND r.current = 1 AND r.rules IS NULL
                  UNION ALL SELECT * FROM (SELECT ",
                 reading_columns!(),
-                "FROM reading AS r WHERE r.series = 0 AND r.meter = ?1 AND r.register = ?2 AND r.slot > ?4
+                "FROM reading AS r INDEXED BY reading_instant WHERE r.series = 0 AND r.meter = ?1 AND r.register = ?2 AND r.slot > ?4
                    AND r.current = 1 AND r.rules IS NULL ORDER BY r.slot LIMIT 1)"
             ))
             .bind(meter.0)
@@ -244,7 +244,7 @@ impl Store {
         let rows = sqlx::query(concat!(
             "SELECT ",
             reading_columns!(),
-            "FROM reading AS r WHERE r.series = 0 AND r.meter = ?1 AND r.slot BETWEEN ?2 AND ?3
+            "FROM reading AS r INDEXED BY reading_instant WHERE r.series = 0 AND r.meter = ?1 AND r.slot BETWEEN ?2 AND ?3
              AND (?4 IS NULL OR r.register = ?4) ORDER BY r.slot, r.register, r.version"
         ))
         .bind(query.meter.0)

@@ -468,9 +468,10 @@ impl Store {
         for row in rows {
             facts.progress.insert((row.try_get(0)?, row.try_get(1)?), row.try_get(2)?);
         }
-        // With max() as the only aggregate, SQLite takes the bare columns from the row of the maximum.
         let rows = sqlx::query(
-            "SELECT meter, max(at), kind, detail FROM failure WHERE meter BETWEEN ? AND ? AND at >= ? GROUP BY meter",
+            "SELECT m.id, f.at, f.kind, f.detail FROM meter AS m CROSS JOIN failure AS f
+             ON f.id = (SELECT l.id FROM failure AS l WHERE l.meter = m.id AND l.at >= ?3 ORDER BY l.at DESC, l.id DESC LIMIT 1)
+             WHERE m.id BETWEEN ?1 AND ?2",
         )
         .bind(*window.start())
         .bind(*window.end())

@@ -868,7 +868,12 @@ async fn write_installations(db: &mut SqliteConnection, changes: &Changes) -> Re
     )
     .await?;
     // One that was closed at its own start never was: readings name meters, nothing names it.
-    sqlx::query("DELETE FROM installation WHERE until_at <= from_at").execute(&mut *db).await?;
+    each(
+        db,
+        "DELETE FROM installation WHERE until_at <= from_at AND id IN (SELECT value ->> 0 FROM json_each(?))",
+        &changes.installations_closed,
+    )
+    .await?;
     each(
         db,
         "INSERT INTO installation (id, meter, service_point, from_at, until_at, ct, pt)
