@@ -30,7 +30,8 @@ pub enum ConfigError {
 pub struct CollectorConfig {
     /// Dialogues a channel runs side by side. One talks, the others stand ready, so that the line never waits for us.
     pub dialogues_per_channel: u8,
-    /// Most slots one dialogue asks for. A long dialogue does not hold the line: turns are given by the exchange.
+    /// Most slots one dialogue asks for. It does not hold the line, as turns are given by the exchange; but what it brings
+    /// is stored when it is over, so this bounds what a power cut costs.
     pub slots_per_dialogue: u16,
     /// Seconds after which a channel looks for missing slots even if nothing called for it.
     pub look_again_seconds: u16,
@@ -50,7 +51,7 @@ impl Default for CollectorConfig {
     fn default() -> Self {
         Self {
             dialogues_per_channel: 4,
-            slots_per_dialogue: 512,
+            slots_per_dialogue: 192,
             look_again_seconds: 60,
             after_latch_seconds: 15,
             retry: RetryConfig::default(),

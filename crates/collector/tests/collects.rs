@@ -1,0 +1,327 @@
+//! The collector over real lines against simulated meters: what is stored equals what the meters hold, whatever happens.
+
+mod town;
+
+use hes_collector::{CollectorConfig, HostProof, LinkState};
+use hes_model::{
+    ClockSync, FailureKind, MeterId, Observed, Quality, Quantity, Request, Series, Task, Unit, UtcMicros, Window,
+};
+use hes_sim::{Fault, FaultConfig};
+use hes_store::{OnDemandState, ReadingQuery, ReadingVersion, Store, Versions};
+use jiff::civil::Time;
+
+use town::{Running, Town, block, now, obis, quick};
+
+/// What rule V07 cannot tell from rounding, in hundredths of a kilowatt-hour.
+const UNSEEN_DIGITS: i64 = 3;
+const FIRST: u64 = 645_000_000_001;
+const DAY: i64 = 86_400_000_000;
+
+fn bus(name: &str, transport: &str, meters: u32) -> String {
+    format!("[[channel]]\nname = '{name}'\narea = 'A1'\ntransport = {transport}\nmeters = [{{ count = {meters} }}]\n")
+}
+
+fn one_bus(meters: u32) -> String {
+    bus("bus", "{ kind = 'tcp' }", meters)
+}
+
+fn daily() -> Task {
+    Task::Daily { registers: block() }
+}
+
+async fn readings(store: &Store, meter: MeterId, series: Series, versions: Versions) -> Vec<ReadingVersion> {
+    let (from, to) = (UtcMicros(now().0 - 100 * DAY), UtcMicros(now().0 + DAY));
+    let query = ReadingQuery { meter, register: None, series, from, to, versions };
+    store.readings(&query).await.expect("the store answers")
+}
+
+fn number(bytes: &[u8]) -> i64 {
+    bytes.iter().rev().fold(0, |n, byte| n * 100 + i64::from(byte >> 4) * 10 + i64::from(byte & 15))
+}
+
+/// Holds every good daily value against what the meter says it latched, and tells how many there were.
+async fn check_against_truth(town: &Town, address: u64) -> usize {
+    let meter = town.meter(address).await;
+    let stored = readings(&town.store, meter, Series::Daily, Versions::Current).await;
+    let today = town.zone.to_datetime(now().timestamp()).date();
+    let mut good = 0;
+    for version in stored.iter().filter(|version| version.reading.quality.is_good()) {
+        let reading = &version.reading;
+        let latched = town.zone.to_datetime(reading.slot.timestamp()).date();
+        let back = u32::try_from(today.since(latched).expect("days").get_days()).expect("not in the future");
+        let item = 0x0506_0101 + back;
+        let latch = town.fleet.fleet().with_meter(address, |meter, truth| meter.item(item, truth));
+        let latch = latch.flatten().expect("the meter holds that day");
+        let at = usize::from(reading.register.tariff()) * 4;
+        let true_value = Quantity::new(number(&latch[at..at + 4]), 2, Unit::Kwh);
+        let Observed::Number(value) = reading.value else { panic!("a good value is a number: {reading:?}") };
+        let apart = (value.mantissa - true_value.mantissa).abs();
+        assert!(apart <= UNSEEN_DIGITS, "{address} {} of {latched}: {value} for {true_value}", reading.register);
+        assert!(version.reading.exchange.is_some(), "every value has its evidence");
+        good += 1;
+    }
+    good
+}
+
+async fn until_stored(running: &Running, readings: u64) {
+    let idle = |status: &hes_collector::CollectorStatus| status.channels.values().all(|channel| channel.dialogues == 0);
+    running.until("the readings are stored", |status| status.readings() >= readings && idle(status)).await;
+}
+
+#[tokio::test]
+async fn a_plan_is_collected_over_serial_port_dial_out_and_dial_in() {
+    let fleet = [
+        bus("serial", "{ kind = 'pty' }", 2),
+        bus("dial", "{ kind = 'tcp' }", 2),
+        bus("modem", "{ kind = 'dial_in', target = '127.0.0.1:1', registration = { packet = 'TOWN-1' } }", 2),
+    ];
+    let town = Town::found(&fleet.concat(), 4).await;
+    town.plan("daily", daily(), Window::ALWAYS).await;
+    let running = town.collect(quick()).await;
+    // Today and the four days before, five registers, six meters.
+    until_stored(&running, 5 * 5 * 6).await;
+    for meter in 0..6 {
+        assert_eq!(check_against_truth(&town, FIRST + meter).await, 25);
+    }
+    let asked = town.fleet.fleet().counts().questions;
+    let looks = running.board.snapshot().channels.values().map(|channel| channel.looks).sum::<u64>();
+    running.until("it looked again", |s| s.channels.values().map(|c| c.looks).sum::<u64>() >= looks + 6).await;
+    assert_eq!(town.fleet.fleet().counts().questions, asked, "nothing is missing, so nothing is asked");
+    running.stop().await;
+    assert!(town.folder().join(hes_store::DATABASE_FILE).exists());
+}
+
+#[tokio::test]
+async fn a_person_is_served_while_the_plan_is_collected_and_the_value_is_confirmed() {
+    let town = Town::found(&one_bus(3), 40).await;
+    town.plan("daily", daily(), Window::ALWAYS).await;
+    let running = town.collect(quick()).await;
+    let meter = town.meter(FIRST + 1).await;
+    let request =
+        Request::Instant { registers: vec![obis("import_active_total"), obis("voltage_a"), obis("frequency")] };
+    let id =
+        town.store.submit_read(meter, &request, "test", now(), UtcMicros(now().0 + 60_000_000)).await.expect("queued");
+    let read = town.store.wait_for_read(id, town::PATIENCE).await.expect("the store answers").expect("the read");
+    assert_eq!(read.state, OnDemandState::Done, "{:?}", read.failures);
+    assert_eq!(read.values.len(), 3);
+    assert!(read.values.iter().all(|value| value.quality == Quality::Good), "{:?}", read.values);
+    until_stored(&running, 3 * 5 * 41).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_dead_meter_costs_one_question_and_a_person_s_read_brings_it_back() {
+    let town = Town::found(&one_bus(2), 2).await;
+    let bus = town.fleet.fleet().bus("bus").expect("the bus");
+    assert!(bus.set_silent(FIRST, true));
+    town.plan("daily", daily(), Window::ALWAYS).await;
+    let running = town.collect(quick()).await;
+    until_stored(&running, 15).await;
+    running.until("the silent meter is known as dead", |s| s.channels.values().any(|c| c.dead_meters == 1)).await;
+    assert_eq!(bus.counts().unanswered, 1, "one longest-answer wait, then the probes' schedule");
+    let meter = town.meter(FIRST).await;
+    let causes = town.store.failures(Some(meter), None, 10).await.expect("the store answers");
+    assert_eq!(causes.iter().map(|f| f.failure.kind).collect::<Vec<_>>(), [FailureKind::NoReply]);
+
+    assert!(bus.set_silent(FIRST, false));
+    let request = Request::Instant { registers: vec![obis("frequency")] };
+    let deadline = UtcMicros(now().0 + 60_000_000);
+    let id = town.store.submit_read(meter, &request, "test", now(), deadline).await.expect("queued");
+    let read = town.store.wait_for_read(id, town::PATIENCE).await.expect("the store answers").expect("the read");
+    assert_eq!(read.state, OnDemandState::Done);
+    running.until("the meter's slots follow", |s| s.readings() >= 31).await;
+    assert_eq!(check_against_truth(&town, FIRST).await, 15);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn each_way_to_fail_is_recorded_by_its_cause_and_made_good_afterwards() {
+    for (fault, cause) in [
+        (Fault::Silent, FailureKind::NoReply),
+        (Fault::DamagedSum, FailureKind::Checksum),
+        (Fault::WrongAddress, FailureKind::WrongAddress),
+        (Fault::WrongItem, FailureKind::WrongItem),
+    ] {
+        let town = Town::found(&one_bus(1), 0).await;
+        let bus = town.fleet.fleet().bus("bus").expect("the bus");
+        let mut config = quick();
+        config.retry.at_once = 0;
+        town.plan("first", Task::Instant { minutes: 60, registers: vec![obis("frequency")] }, Window::ALWAYS).await;
+        bus.script(FIRST, [fault]);
+        let meter = town.meter(FIRST).await;
+        town.plan("daily", Task::Daily { registers: block() }, Window::ALWAYS).await;
+        let running = town.collect(config).await;
+        running.until("the attempt failed", |s| s.channels.values().any(|c| c.failures > 0)).await;
+        let causes = town.store.failures(Some(meter), None, 10).await.expect("the store answers");
+        assert!(causes.iter().any(|f| f.failure.kind == cause), "{fault:?}: {causes:?}");
+        if fault != Fault::Silent {
+            until_stored(&running, 5).await;
+            assert_eq!(check_against_truth(&town, FIRST).await, 5, "{fault:?}");
+        }
+        running.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_value_that_goes_back_is_stored_as_suspect_and_asked_until_it_is_right() {
+    let town = Town::found(&one_bus(1), 3).await;
+    let total = 0x0506_0100;
+    let today = hes_sim::civil::Civil::from_datetime(town.zone.to_datetime(now().timestamp()).date().at(0, 0, 0, 0));
+    let force = |bytes: Vec<u8>| {
+        let fleet = town.fleet.fleet();
+        fleet.with_meter(FIRST, |meter, _| meter.force_freeze(total, today, bytes.clone())).expect("the meter");
+    };
+    let truth =
+        town.fleet.fleet().with_meter(FIRST, |meter, at| meter.item(total + 1, at)).flatten().expect("a freeze");
+    force(vec![0xAA; truth.len()]);
+    town.plan("daily", daily(), Window::ALWAYS).await;
+    let running = town.collect(quick()).await;
+    let meter = town.meter(FIRST).await;
+    running.until("the days before are stored", |s| s.readings() >= 20).await;
+    assert_eq!(check_against_truth(&town, FIRST).await, 15, "what is no number is no good value");
+    force(vec![0; truth.len()]);
+    let is_back = |version: &ReadingVersion| version.reading.quality == Quality::Suspect(vec!["V04".into()]);
+    let mut backwards = 0;
+    while backwards < 5 {
+        let seen = running.board.snapshot().readings();
+        running.until("more is read", |s| s.readings() > seen).await;
+        let all = readings(&town.store, meter, Series::Daily, Versions::All).await;
+        backwards = all.iter().filter(|version| is_back(version)).count();
+    }
+    force(truth);
+    while check_against_truth(&town, FIRST).await < 20 {
+        let seen = running.board.snapshot().readings();
+        running.until("the right values are read", |s| s.readings() > seen).await;
+    }
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn nothing_is_asked_outside_a_plans_window() {
+    let town = Town::found(&one_bus(1), 1).await;
+    // It is around noon in this town.
+    let night = Window { from: Time::constant(22, 0, 0, 0), to: Time::constant(6, 0, 0, 0) };
+    town.plan("night", daily(), night).await;
+    let running = town.collect(quick()).await;
+    running.until("it looked", |s| s.channels.values().any(|c| c.looks >= 3)).await;
+    running.stop().await;
+    assert_eq!(town.fleet.fleet().counts().questions, 0);
+}
+
+#[tokio::test]
+async fn a_stop_in_the_middle_loses_nothing_and_the_next_start_goes_on() {
+    let line = "\n[channel.line]\nbaud = 19200\ntiming = 'exact'\n";
+    let fleet = one_bus(2) + line;
+    let town = Town::found(&fleet, 10).await;
+    town.plan("daily", daily(), Window::ALWAYS).await;
+    let running = town.collect(CollectorConfig { slots_per_dialogue: 10, ..quick() }).await;
+    running.until("some is stored", |s| s.channels.values().any(|c| c.readings >= 20)).await;
+    running.stop().await;
+    let mut before = 0;
+    for meter in 0..2 {
+        before += check_against_truth(&town, FIRST + meter).await;
+    }
+    assert!((20..110).contains(&before), "{before}");
+    town.fleet.fleet().bus("bus").expect("the bus").set_faults(FaultConfig::default());
+    let running = town.collect(quick()).await;
+    until_stored(&running, 110 - before as u64).await;
+    for meter in 0..2 {
+        assert_eq!(check_against_truth(&town, FIRST + meter).await, 55);
+    }
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn on_a_hostile_line_no_wrong_value_is_ever_good() {
+    let town = Town::found(&one_bus(4), 20).await;
+    let faults = FaultConfig {
+        damaged_byte: 50,
+        compensated: 50,
+        wrong_address: 20,
+        wrong_item: 20,
+        other_meter: 20,
+        to_next_question: 20,
+        doubled_68: 20,
+        noise: 50,
+        merged: 20,
+        ..FaultConfig::default()
+    };
+    town.fleet.fleet().bus("bus").expect("the bus").set_faults(faults);
+    town.plan("daily", daily(), Window::ALWAYS).await;
+    let mut config = quick();
+    config.retry.probe_minutes = vec![1];
+    let running = town.collect(config).await;
+    running.until("most is stored", |s| s.readings() >= 4 * 5 * 21 * 9 / 10).await;
+    running.stop().await;
+    for meter in 0..4 {
+        check_against_truth(&town, FIRST + meter).await;
+    }
+}
+
+fn clock_plan(sync: ClockSync) -> Task {
+    Task::Clock { sync }
+}
+
+#[tokio::test]
+async fn drifting_meters_are_set_by_one_broadcast_if_the_host_is_proven() {
+    let fleet = one_bus(2) + &format!("[[meter]]\naddress = '{FIRST}'\nclock_offset_s = 100.0\n");
+    let town = Town::found(&fleet, 1).await;
+    town.plan("clock", clock_plan(ClockSync::Broadcast), Window::ALWAYS).await;
+    let mut config = quick();
+    config.clock.host_proof = HostProof::Operator;
+    let running = town.collect(config).await;
+    let channel = "bus".parse().expect("a name");
+    running.until("the host is proven", |s| s.host_clock.as_ref().is_some_and(|proof| proof.is_proven())).await;
+    let mut looks = 0;
+    while town.store.last_broadcast(&channel).await.expect("the store answers").is_none() {
+        looks += 1;
+        assert!(looks < 40, "no broadcast");
+        let seen = running.board.snapshot().channels.values().map(|c| c.looks).sum::<u64>();
+        running.until("another look", |s| s.channels.values().map(|c| c.looks).sum::<u64>() > seen).await;
+    }
+    running.stop().await;
+    let meter = town.meter(FIRST).await;
+    let clock = town.store.last_clock(meter).await.expect("the store answers").expect("it was checked");
+    assert!((98_000..=102_000).contains(&clock.offset_ms), "{clock:?}");
+    let off = town
+        .fleet
+        .fleet()
+        .with_meter(FIRST, |meter, truth| truth.datetime().duration_since(meter.shows(truth).datetime()).abs());
+    assert!(off.expect("the meter") <= jiff::SignedDuration::from_secs(2), "the meter took the time: {off:?}");
+}
+
+#[tokio::test]
+async fn without_a_proven_host_clock_drift_is_recorded_and_nothing_is_set() {
+    let fleet = one_bus(1) + &format!("[[meter]]\naddress = '{FIRST}'\nclock_offset_s = 100.0\n");
+    let town = Town::found(&fleet, 1).await;
+    town.plan("clock", clock_plan(ClockSync::Broadcast), Window::ALWAYS).await;
+    let running = town.collect(quick()).await;
+    let meter = town.meter(FIRST).await;
+    running.until("it looked", |s| s.channels.values().any(|c| c.looks >= 4)).await;
+    running.stop().await;
+    assert!(town.store.last_clock(meter).await.expect("the store answers").is_some(), "the drift is recorded");
+    assert_eq!(town.store.last_broadcast(&"bus".parse().expect("a name")).await.expect("the store answers"), None);
+    let events = town.store.events(&hes_store::EventFilter::default(), 0, 100).await.expect("the store answers");
+    assert!(events.iter().any(|event| event.kind == "host_clock_unproven"));
+    assert!(events.iter().any(|event| event.kind == "clock_sync_withheld"), "{events:?}");
+}
+
+#[tokio::test]
+async fn a_channel_nobody_answers_on_is_shown_as_down_and_others_go_on() {
+    let town = Town::found(&(one_bus(1) + &bus("gone", "{ kind = 'tcp' }", 1)), 1).await;
+    let mut config = town.store.channel(&"gone".parse().expect("a name")).await.expect("stored").expect("known");
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a socket").local_addr().expect("its address");
+    config.endpoint =
+        hes_model::Endpoint::Dial { host: "127.0.0.1".into(), port: free.port().try_into().expect("a port") };
+    town.store.import_channels(vec![(1, config)]).await.expect("taken");
+    town.plan("daily", daily(), Window::ALWAYS).await;
+    let running = town.collect(quick()).await;
+    until_stored(&running, 10).await;
+    running
+        .until("the other is down", |s| {
+            let gone = s.channels.iter().find(|(name, _)| name.as_str() == "gone");
+            gone.is_some_and(|(_, channel)| matches!(channel.link, Some(LinkState::Down { .. })))
+        })
+        .await;
+    running.stop().await;
+}
