@@ -62,3 +62,20 @@ fn json_tells_programs_the_same() {
     assert_eq!(ran.code, 1);
     assert!(ran.stdout.starts_with("{\"error\":") && ran.stdout.contains("\"ok\":false"), "{}", ran.stdout);
 }
+
+#[test]
+fn a_value_out_of_range_is_named_with_its_key_and_the_range() {
+    let cases = [
+        ("[transport.dial]\nconnect_timeout_ms = 0", "connect_timeout_ms"),
+        ("[collector]\ndialogues_per_channel = 0", "dialogues_per_channel"),
+        ("[api]\nwait_max_seconds = 0", "wait_max_seconds"),
+        ("[api]\nlisten = \"0.0.0.0:80\"", "listen"),
+    ];
+    for (text, key) in cases {
+        let (file, ran) = check(text);
+        assert_eq!(ran.code, 1, "{text}");
+        for part in [file.to_str().unwrap(), key] {
+            assert!(ran.stderr.contains(part), "{part} is not in {}", ran.stderr);
+        }
+    }
+}
