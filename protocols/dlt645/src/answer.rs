@@ -69,10 +69,12 @@ pub enum Answer<'a> {
 
 impl<'a> Answer<'a> {
     /// Reads an answer. Total: what does not fit is [`Answer::Other`].
+    #[inline]
     pub fn parse(dialect: Dialect, frame: &Frame<'a>) -> Self {
         let (control, data) = (frame.control, frame.data);
         dialect
             .service(control.function())
+            .filter(|_| control.direction() == Direction::Answer)
             .and_then(|service| match (control.is_abnormal(), control.follow()) {
                 (true, Follow::Last) => Self::refused(dialect, service, data),
                 (true, Follow::More) => None,
@@ -92,6 +94,7 @@ impl<'a> Answer<'a> {
         Some(Answer::Refused { service, errors })
     }
 
+    #[inline]
     fn good(dialect: Dialect, service: Service, data: Data<'a>, follow: Follow) -> Option<Self> {
         let has_parts = matches!(service, Service::Read | Service::ReadFollow | Service::ReadAgain);
         if follow == Follow::More && !has_parts {

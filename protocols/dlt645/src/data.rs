@@ -54,28 +54,44 @@ impl<'a> Data<'a> {
         self.bytes.iter().map(move |byte| byte.wrapping_sub(self.mask))
     }
     /// The first `at` bytes and the rest, or `None` where there are fewer.
+    #[inline]
     pub fn split_at(self, at: usize) -> Option<(Self, Self)> {
         self.bytes.split_at_checked(at).map(|(head, tail)| (self.over(head), self.over(tail)))
     }
     /// The first `N` bytes, and the rest, or `None` where there are fewer.
+    #[inline]
     pub fn take<const N: usize>(self) -> Option<([u8; N], Self)> {
         let (head, rest) = self.bytes.split_first_chunk::<N>()?;
         Some((head.map(|byte| byte.wrapping_sub(self.mask)), self.over(rest)))
     }
     /// All bytes, if there are exactly `N`.
+    #[inline]
     pub fn exactly<const N: usize>(self) -> Option<[u8; N]> {
         self.take().and_then(|(bytes, rest)| rest.is_empty().then_some(bytes))
     }
     /// Up to eight bytes as one little-endian number; `None` where there are more.
+    #[inline]
     pub fn packed(self) -> Option<u64> {
+        // Each length is read on its own: a copy of a length known only at run time costs more than all the rest.
+        let wire = match *self.bytes {
+            [] => 0,
+            [a] => a.into(),
+            [a, b] => u16::from_le_bytes([a, b]).into(),
+            [a, b, c] => u32::from_le_bytes([a, b, c, 0]).into(),
+            [a, b, c, d] => u32::from_le_bytes([a, b, c, d]).into(),
+            [a, b, c, d, e] => u64::from_le_bytes([a, b, c, d, e, 0, 0, 0]),
+            [a, b, c, d, e, f] => u64::from_le_bytes([a, b, c, d, e, f, 0, 0]),
+            [a, b, c, d, e, f, g] => u64::from_le_bytes([a, b, c, d, e, f, g, 0]),
+            [a, b, c, d, e, f, g, h] => u64::from_le_bytes([a, b, c, d, e, f, g, h]),
+            _ => return None,
+        };
         // All eight lanes are unmasked at once: no borrow may pass from one byte to the next, so the top bits are set
-        // before the subtraction and put right after it.
+        // before the subtraction and put right after it. Lanes above the last byte are cleared.
         const TOPS: u64 = 0x8080_8080_8080_8080;
-        let mut wire = [self.mask; 8];
-        wire.get_mut(..self.bytes.len())?.copy_from_slice(self.bytes);
-        let wire = u64::from_le_bytes(wire);
-        let mask = u64::from_le_bytes([self.mask; 8]);
-        Some(((wire | TOPS) - mask) ^ (!(wire ^ mask) & TOPS))
+        let mask = u64::from(self.mask) * 0x0101_0101_0101_0101;
+        let lanes = ((wire | TOPS) - mask) ^ (!(wire ^ mask) & TOPS);
+        let unused = 64 - 8 * self.bytes.len();
+        Some(if unused == 64 { 0 } else { lanes << unused >> unused })
     }
     /// Whether there is at least one byte and all are `byte`.
     pub fn is_all(self, byte: u8) -> bool {

@@ -15,8 +15,18 @@ const NAMES_2007: Names = [
     "too_many_tariffs",
     "reserved",
 ];
-/// The 1997 edition is taken to use the same bits.
-const NAMES_1997: Names = NAMES_2007;
+/// Names of the bits of ERR in DL/T 645-1997: from memory, and the same in one public reader. `no_requested_data` is its
+/// "wrong data identification", under the name of 2007 because it asks for the same consequence.
+const NAMES_1997: Names = [
+    "illegal_data",
+    "no_requested_data",
+    "password_or_authorisation",
+    "reserved",
+    "too_many_year_zones",
+    "too_many_day_periods",
+    "too_many_tariffs",
+    "reserved",
+];
 /// Bits of the low byte of SERR, the error word of security authentication. From memory of the supplement.
 const NAMES_SECURITY: Names = [
     "other",
@@ -87,5 +97,24 @@ impl Display for Errors {
 impl Debug for Errors {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "{:02X} ({self})", self.bits)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_set_bit_is_named_and_the_editions_differ() {
+        let names = |errors: Errors| errors.names().collect::<Vec<_>>();
+        assert_eq!(names(Errors::new(Dialect::V2007, 0x0A)), ["no_requested_data", "baud_cannot_change"]);
+        assert_eq!(
+            names(Errors::new(Dialect::V1997, 0x15)),
+            ["illegal_data", "password_or_authorisation", "too_many_year_zones"]
+        );
+        assert_eq!(names(Errors::security(0x0102)), ["repeated_recharge", "reserved"]);
+        assert!(Errors::new(Dialect::V1997, 0x02).no_such_data());
+        assert!(Errors::new(Dialect::V2007, 0x04).not_authorised());
+        assert_eq!(Errors::new(Dialect::V2007, 0).to_string(), "no reason given");
     }
 }

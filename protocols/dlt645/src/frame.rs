@@ -124,6 +124,7 @@ impl<'a> Frame<'a> {
     /// Reads bytes that are supposed to be one whole frame, wake-up bytes before it allowed.
     ///
     /// Of several things wrong, the first in wire order is named, and the length counts before the end and the check sum.
+    #[inline]
     pub fn parse(input: &'a [u8]) -> Result<Self, FrameError> {
         let wake_bytes = wake_up(input);
         let bytes = input.split_at(wake_bytes).1;

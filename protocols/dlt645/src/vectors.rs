@@ -126,7 +126,7 @@ fn answer_meaning(dialect: Dialect, answer: &Answer<'_>) -> Value {
                         (meaning["date"], meaning["weekday"]) = (value.into(), weekday.into())
                     }
                     Said::Number(_) => values.push(json!({
-                        "name": name, "short": reading.name.suffix, "value": value, "unit": reading.field.unit(),
+                        "name": name, "short": reading.name.suffix(), "value": value, "unit": reading.field.unit(),
                     })),
                     _ => meaning[name] = value.into(),
                 }

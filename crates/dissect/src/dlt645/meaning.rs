@@ -248,7 +248,7 @@ impl Naming {
             DataId::V1997(di) => di & 0x0F == 0x0F && matches!(di >> 12, 0x9..=0xB),
         };
         let tariff = |reading: &Reading<'_>| {
-            reading.name.suffix == "total" || reading.name.suffix.strip_prefix("tariff").is_some()
+            reading.name.suffix() == "total" || reading.name.suffix().strip_prefix("tariff").is_some()
         };
         if open && !readings.is_empty() && readings.iter().all(tariff) { Naming::Tariff } else { Naming::Full }
     }
@@ -257,7 +257,7 @@ impl Naming {
 fn to_item(reading: &Reading<'_>, naming: Naming) -> Item {
     let name = match naming {
         Naming::Full => reading.name.to_string(),
-        Naming::Tariff => reading.name.suffix.to_owned(),
+        Naming::Tariff => reading.name.suffix().to_owned(),
     };
     let (value, no_value) = match &reading.value {
         Value::None(why) => (None, Some(why.code())),
@@ -289,7 +289,7 @@ pub(super) fn reading_label(reading: &Reading<'_>) -> Label {
         (label, suffix) => format!("{label}{gap}{suffix}"),
     };
     let (name, field) = (reading.name, reading.field);
-    Label::new(with(field.en(), name.suffix_en, ", "), with(field.zh(), name.suffix_zh, " "))
+    Label::new(with(field.en(), name.suffix_en(), ", "), with(field.zh(), name.suffix_zh(), " "))
 }
 
 /// What an item is called. Without data to read, the table still says what would stand there; of a block, what its first

@@ -122,6 +122,7 @@ impl NumberFormat {
     }
 
     /// Reads exactly [`NumberFormat::bytes`] bytes.
+    #[inline]
     pub fn read(self, data: Data<'_>) -> Result<Decimal, NoValue> {
         if data.len() != self.bytes || data.is_empty() {
             return Err(NoValue::Malformed);
@@ -187,6 +188,7 @@ impl Format {
 
     /// How many bytes a field has.
     #[expect(clippy::len_without_is_empty, reason = "no format is empty")]
+    #[inline]
     pub fn len(&self) -> usize {
         match self {
             Format::Number(number) => number.bytes,
@@ -201,6 +203,7 @@ impl Format {
     }
 
     /// Reads a field, and the moment its value occurred where it has one.
+    #[inline]
     pub fn read<'a>(&'a self, data: Data<'a>) -> (Value<'a>, Option<DateTime>) {
         let moment = |value: Option<Value<'a>>| {
             value.unwrap_or_else(|| {

@@ -154,6 +154,25 @@ mod tests {
     }
 
     #[test]
+    fn event_records_begin_with_what_is_known_of_them() {
+        let record = [[1, 2, 3, 4, 5, 0x24], [2, 2, 3, 4, 5, 0x24]].concat();
+        assert_eq!(
+            read("03110001", &record),
+            ["power_down_start=2024-05-04T03:02:01 Record(1)", "power_down_end=2024-05-04T03:02:02 Record(1)"]
+        );
+        assert_eq!(read("03300D02", &[&record[..], &[7, 8]].concat())[2], "cover_open_rest=0708 Record(2)");
+        assert_eq!(read("03110001", &record[..11]), ["power_down=<malformed> Record(1)"]);
+        assert_eq!(read("03010000", &[[1, 0, 0], [5, 0, 0]].concat().repeat(3))[5], "loss_of_voltage_minutes_c=5 min");
+    }
+
+    #[test]
+    fn requests_have_labels_too() {
+        let label = |id: &str| items(Dialect::V2007).label(id.parse().unwrap());
+        assert_eq!(label("0001FF00"), Some(("Forward active energy", "正向有功电能")));
+        assert_eq!(label("04CC0001"), None);
+    }
+
+    #[test]
     fn a_register_is_found_where_it_is_asked_for() {
         let obis = [1, 0, 1, 8, 2, 255];
         let place = |dialect, obis, history| {

@@ -29,22 +29,39 @@ pub struct Reading<'a> {
 }
 
 /// A value's name: the item's, then the field's, then the tariff or phase. Prints in snake case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub struct Name<'a> {
     item: &'a str,
     field: &'a str,
-    /// `total`, `tariff1`, `a` …; empty where the item has no such choice.
-    pub suffix: &'a str,
-    /// The same in English.
-    pub suffix_en: &'a str,
-    /// The same in Chinese.
-    pub suffix_zh: &'a str,
+    list: Option<(&'a Dimension, usize)>,
 }
+
+impl<'a> Name<'a> {
+    /// `total`, `tariff1`, `a` …; empty where the item has no such choice.
+    pub fn suffix(self) -> &'a str {
+        self.list.map_or("", |(dimension, at)| dimension.suffix(at))
+    }
+    /// The same in English.
+    pub fn suffix_en(self) -> &'a str {
+        self.list.map_or("", |(dimension, at)| dimension.en(at))
+    }
+    /// The same in Chinese.
+    pub fn suffix_zh(self) -> &'a str {
+        self.list.map_or("", |(dimension, at)| dimension.zh(at))
+    }
+}
+
+impl PartialEq for Name<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        (self.item, self.field, self.suffix()) == (other.item, other.field, other.suffix())
+    }
+}
+impl Eq for Name<'_> {}
 
 impl Display for Name<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let mut gap = "";
-        [self.item, self.field, self.suffix].into_iter().filter(|part| !part.is_empty()).try_for_each(|part| {
+        [self.item, self.field, self.suffix()].into_iter().filter(|part| !part.is_empty()).try_for_each(|part| {
             f.write_str(gap)?;
             gap = "_";
             f.write_str(part)
@@ -123,24 +140,22 @@ enum RunState {
 const TERMINATOR: u8 = 0xAA;
 
 impl<'a> Readings<'a> {
+    #[inline]
     pub(super) fn new(items: &'a Items, found: Option<Found<'a>>, data: Data<'a>) -> Self {
-        let mut readings = Self { items, source: Source::None, run: None, latched: None };
-        match found {
-            None => readings.run = Some(Run::whole(items, RunState::Raw, data)),
-            Some(found) => match &found.entry.layout {
-                Layout::Fields { .. } => readings.run = Run::of(items, found, data),
-                Layout::Parts { position, dimension, separator } => match items.dimensions.get(*dimension) {
-                    Some(dimension) => {
-                        let (places, position, separator) = (found.places, *position, *separator);
-                        readings.source =
-                            Source::Parts(Parts { data, places, position, dimension, next: 0, separator });
-                    }
-                    None => readings.run = Some(Run::whole(items, RunState::Raw, data)),
-                },
-                Layout::LoadProfile => readings.source = Source::Load(Load { data, class: None }),
+        let raw = || (Source::None, Some(Run::whole(items, RunState::Raw, data)));
+        let (source, run) = match found.map(|found| (found, &found.entry.layout)) {
+            None => raw(),
+            Some((found, Layout::Fields { .. })) => (Source::None, Run::of(items, found, data)),
+            Some((_, Layout::LoadProfile)) => (Source::Load(Load { data, class: None }), None),
+            Some((found, Layout::Parts { position, dimension, separator })) => match items.dimensions.get(*dimension) {
+                Some(dimension) => {
+                    let (places, position, separator) = (found.places, *position, *separator);
+                    (Source::Parts(Parts { data, places, position, dimension, next: 0, separator }), None)
+                }
+                None => raw(),
             },
-        }
-        readings
+        };
+        Self { items, source, run, latched: None }
     }
 
     /// The byte AA after the last value of a block, where the meter sent one; it is no part of a value.
@@ -161,16 +176,13 @@ impl<'a> Readings<'a> {
 impl<'a> Iterator for Readings<'a> {
     type Item = Reading<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Reading<'a>> {
         loop {
             if let Some(run) = &mut self.run
-                && let Some(mut reading) = run.next()
+                && let Some(field) = run.fields.get(run.field)
             {
-                match reading.value {
-                    Value::Minute(at) if run.stamps => self.latched = Some(at),
-                    _ => reading.latched = self.latched,
-                }
-                return Some(reading);
+                return run.next(field, &mut self.latched);
             }
             self.run = Some(self.advance()?);
         }
@@ -179,6 +191,7 @@ impl<'a> Iterator for Readings<'a> {
 
 impl<'a> Run<'a> {
     /// The fields of an item over `data`; `None` for items that have no fields of their own.
+    #[inline]
     fn of(items: &'a Items, found: Found<'a>, data: Data<'a>) -> Option<Self> {
         let Layout::Fields { name, fields, bytes, repeat, tail } = &found.entry.layout else { return None };
         let along = repeat.and_then(|at| items.dimensions.get(at)).or(found.open);
@@ -232,8 +245,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn next(&mut self) -> Option<Reading<'a>> {
-        let field = self.fields.get(self.field)?;
+    #[inline]
+    fn next(&mut self, field: &'a Field, latched: &mut Option<DateTime>) -> Option<Reading<'a>> {
         let (bytes, left) = match self.state {
             RunState::Fields => self.data.split_at(field.format().len())?,
             RunState::Malformed | RunState::Raw => self.data.split_at(self.data.len())?,
@@ -244,23 +257,28 @@ impl<'a> Run<'a> {
             RunState::Raw => (Value::Raw(bytes), None),
         };
         let (list, history) = self.place();
-        let (suffix, suffix_en, suffix_zh) = list.map_or(("", "", ""), |(d, at)| (d.suffix(at), d.en(at), d.zh(at)));
+        let stamp = match value {
+            Value::Minute(at) if self.stamps => Some(at),
+            _ => None,
+        };
         let reading = Reading {
-            name: Name { item: self.item, field: &field.name, suffix, suffix_en, suffix_zh },
+            name: Name { item: self.item, field: &field.name, list },
             field,
             obis: field.obis(list.map_or(0, |(_, at)| at)),
             history,
             value,
             occurred,
-            latched: None,
+            latched: if stamp.is_none() { *latched } else { None },
             bytes,
         };
+        *latched = stamp.or(*latched);
         self.data = left;
         self.step();
         Some(reading)
     }
 
     /// Which of a list, and of which moment, the fields are at.
+    #[inline]
     fn place(&self) -> (Option<(&'a Dimension, usize)>, History) {
         let Some(along) = self.along.filter(|_| self.state == RunState::Fields) else {
             return (self.list, self.history);
@@ -275,6 +293,7 @@ impl<'a> Run<'a> {
         }
     }
 
+    #[inline]
     fn step(&mut self) {
         self.field += 1;
         if self.state != RunState::Fields {

@@ -130,9 +130,7 @@ pub(super) struct FieldSource {
     #[serde(default)]
     pub(super) signed: bool,
     pub(super) obis: Option<ObisSource>,
-    #[serde(default)]
     pub(super) en: String,
-    #[serde(default)]
     pub(super) zh: String,
 }
 

@@ -164,6 +164,8 @@ pub(super) struct Dimension {
     suffix: Vec<Box<str>>,
     en: Vec<Box<str>>,
     zh: Vec<Box<str>>,
+    /// Whether the values count upwards without gaps, as most do: then the index need not be searched for.
+    contiguous: bool,
 }
 
 impl Dimension {
@@ -182,10 +184,10 @@ impl Dimension {
     pub(super) fn zh(&self, index: usize) -> &str {
         self.zh.get(index).map_or("", |text| text)
     }
+    #[inline]
     fn index(&self, value: u8) -> Option<usize> {
         match self.values.first() {
-            // Most dimensions count upwards without gaps.
-            Some(&first) if self.contiguous() => {
+            Some(&first) if self.contiguous => {
                 Some(usize::from(value.checked_sub(first)?)).filter(|&index| index < self.values.len())
             }
             _ => self.values.iter().position(|&own| own == value),
@@ -200,12 +202,6 @@ impl Dimension {
             (Role::FreezeKind, History::Freeze(kind, _)) => self.value(FREEZES.iter().position(|&own| own == kind)?),
             (Role::Freeze, History::Freeze(_, back)) => self.values.contains(&back).then_some(back),
             _ => None,
-        }
-    }
-    fn contiguous(&self) -> bool {
-        match (self.values.first(), self.values.last()) {
-            (Some(first), Some(last)) => usize::from(last - first) + 1 == self.values.len(),
-            _ => false,
         }
     }
     /// Whether a place along it may hold `value`. The parts of a compound are items of their own.
@@ -223,6 +219,8 @@ pub(super) enum Position {
 #[derive(Debug)]
 pub(super) struct Entry {
     di: String,
+    en: Box<str>,
+    zh: Box<str>,
     positions: [Position; 4],
     pub(super) layout: Layout,
     pub(super) stamps: bool,
@@ -281,7 +279,13 @@ impl Items {
         self.find(id).is_some()
     }
 
+    /// The label of the row an item belongs to, English and Chinese, for requests too; without tariff or phase.
+    pub fn label(&self, id: DataId) -> Option<(&str, &str)> {
+        self.find(id).map(|found| (&*found.entry.en, &*found.entry.zh))
+    }
+
     /// Reads the data behind an item's identification. Never fails: what is unknown comes out raw.
+    #[inline]
     pub fn read<'a>(&'a self, id: DataId, data: Data<'a>) -> Readings<'a> {
         Readings::new(self, self.find(id), data)
     }
@@ -354,6 +358,7 @@ impl Items {
         self.find_places(self.places(id)?)
     }
 
+    #[inline]
     pub(super) fn find_places(&self, places: [u8; 4]) -> Option<Found<'_>> {
         let mut at = self.root;
         for place in places {
@@ -502,7 +507,7 @@ impl Compiler {
             let bytes = fields.iter().map(|field| field.format.len()).sum();
             Layout::Fields { name: row.name.into(), fields, bytes, repeat, tail: row.tail }
         };
-        Ok(Entry { di: row.di, positions, layout, stamps: row.stamps })
+        Ok(Entry { di: row.di, en: row.en.into(), zh: row.zh.into(), positions, layout, stamps: row.stamps })
     }
 
     fn position(&self, place: &str) -> Option<Position> {
@@ -624,8 +629,9 @@ impl Dimension {
                 })
                 .collect()
         };
+        let contiguous = values.windows(2).all(|pair| matches!(pair, [a, b] if a.checked_add(1) == Some(*b)));
         let (suffix, en, zh) = (texts(&source.suffix), texts(&source.en), texts(&source.zh));
-        Ok(Self { name: source.name, values, block, role: source.role, suffix, en, zh })
+        Ok(Self { name: source.name, values, block, role: source.role, suffix, en, zh, contiguous })
     }
 }
 
