@@ -134,12 +134,15 @@ impl Server {
         let listening = listener.map(|listener| tokio::spawn(listener.run(stop.clone())));
         let watching = tokio::spawn(view.clone().watch(store.clone(), stop.clone()));
 
+        let clock = || hes_model::UtcMicros::from(jiff::Timestamp::now());
+        let purging = tokio::spawn(store.clone().keep_within_retention(clock, stop.clone()));
+
         // A part that ends before it was told to is a failure: the others follow it.
         let collected = ended("collector", collecting, &stop, |failure| view.failed(failure)).await;
         tracing::info!("collection has ended, closing the API");
         api_stop.cancel();
         let served = ended("api", serving, &api_stop, |_| {}).await;
-        for helper in listening.into_iter().chain([watching]) {
+        for helper in listening.into_iter().chain([watching, purging]) {
             helper.await.context("a helper task ended in a panic")?;
         }
         store.close().await.context("closing the database")?;

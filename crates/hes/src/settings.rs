@@ -70,6 +70,7 @@ impl Settings {
     /// Checks what the types alone do not.
     pub(crate) fn validate(&self) -> anyhow::Result<()> {
         self.transport.validate()?;
+        self.store.validate()?;
         self.collector.validate()?;
         self.api.validate()?;
         Ok(())

@@ -36,6 +36,7 @@ mod plans;
 mod readings;
 mod records;
 mod reply_times;
+mod retention;
 mod schema;
 mod secrets;
 pub mod slots;

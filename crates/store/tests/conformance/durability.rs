@@ -173,3 +173,22 @@ async fn restoring_keeps_what_was_there_and_refuses_what_is_no_backup() {
     assert!(store.meter(&row(2).no).await.unwrap().is_none());
     assert!(bench.dir.path().join("hes.db.before-restore").exists());
 }
+
+#[tokio::test]
+async fn what_is_too_old_goes_by_itself_every_hour() {
+    let bench = Bench::with_meters(1).await;
+    let meter = bench.meter("M1").await;
+    bench.read(bench.daily(meter, TODAY, 5)).await;
+    let much_later = hes_model::UtcMicros(bench.now().0 + 402 * 86_400_000_000);
+    let stop = tokio_util::sync::CancellationToken::new();
+    tokio::time::pause();
+    let purging = tokio::spawn(bench.store.clone().keep_within_retention(move || much_later, stop.clone()));
+    tokio::task::yield_now().await;
+    tokio::time::advance(Duration::from_secs(3601)).await;
+    tokio::time::resume();
+    while bench.store.evidence_size().await.unwrap().exchanges > 0 {
+        tokio::task::yield_now().await;
+    }
+    stop.cancel();
+    purging.await.unwrap();
+}
