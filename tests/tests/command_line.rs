@@ -57,6 +57,12 @@ fn a_day_in_the_life_of_an_operator() {
     let meter = meters[0]["meter_no"].as_str().unwrap();
     let dead = meters[3]["meter_no"].as_str().unwrap();
 
+    for noun in ["channel", "area"] {
+        assert_eq!(site.json(&[noun, "list"]).as_array().unwrap().len(), 1, "{noun}");
+        assert!(site.run(&[noun, "list"]).output.contains(if noun == "channel" { "bus" } else { "Chen Wei" }));
+    }
+    assert_eq!(site.json(&["channel", "unknown"]).as_array().unwrap().len(), 0);
+
     // On demand: values with their quality; a meter that says nothing ends with one.
     let read = site.json(&["read", meter, "import_active_total", "voltage_a"]);
     assert_eq!(read["state"], "done", "{read}");
@@ -84,6 +90,7 @@ fn a_day_in_the_life_of_an_operator() {
     // What proves one of them.
     let evidence = site.json(&["evidence", meter, "import_active_total", "--day", "today"]);
     assert_eq!(evidence["reading"]["quality"], "good", "{evidence}");
+    assert!(site.run(&["evidence", meter, "import_active_total", "--day", "today"]).output.contains("Check sum"));
     assert!(evidence["exchange"]["answer"]["fields"].as_array().unwrap().len() > 5, "{evidence}");
 
     // For billing: whole or not at all.
@@ -108,6 +115,8 @@ fn a_day_in_the_life_of_an_operator() {
     site.json(&["db", "backup", backup.to_str().unwrap()]);
     assert_eq!(site.run(&["db", "check"]).code, 1, "the server has the database");
     site.json(&["status"]);
+    assert!(site.run(&["status", "--channels"]).output.contains("bus"));
+    assert_eq!(site.run(&["event", "list"]).code, 0);
 
     let mut server = server;
     server.running.signal(Signal::SIGTERM);

@@ -9,6 +9,10 @@ use anstyle::{AnsiColor, Style};
 use comfy_table::{CellAlignment, ContentArrangement, presets};
 use serde::Serialize;
 
+/// Bytes of a field shown on one row, and characters of its meaning.
+const BYTES_A_ROW: usize = 12;
+const MEANING_CHARS: usize = 48;
+
 /// Where and how a command answers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Output {
@@ -125,6 +129,17 @@ impl Tone {
     }
 }
 
+/// A value that may be long, in pieces of at most `chars` characters, each for a row of its own; at least one.
+pub(crate) fn folded(text: &str, chars: usize) -> Vec<String> {
+    let all: Vec<char> = text.chars().collect();
+    let mut pieces: Vec<String> =
+        all.chunks(chars).map(|piece| piece.iter().collect::<String>().trim_end().to_owned()).collect();
+    if pieces.is_empty() {
+        pieces.push(String::new());
+    }
+    pieces
+}
+
 /// On which side of its column a value stands.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Align {
@@ -158,6 +173,24 @@ impl Table {
     pub(crate) fn row<const N: usize>(&mut self, tone: Tone, cells: [String; N]) {
         self.tones.push(tone);
         self.inner.add_row(cells.map(|cell| cell.replace(|c: char| c.is_control(), " ")));
+    }
+    /// One field over as many rows as its bytes and its meaning need.
+    pub(crate) fn field(&mut self, offset: usize, bytes: &str, plain: Option<&str>, name: &str, meaning: &str) {
+        let bytes = folded(bytes, BYTES_A_ROW * 3);
+        let plain = plain.map(|plain| folded(plain, BYTES_A_ROW * 3));
+        let meaning = folded(meaning, MEANING_CHARS);
+        let rows = bytes.len().max(plain.as_ref().map_or(0, Vec::len)).max(meaning.len());
+        let piece = |pieces: &[String], row: usize| pieces.get(row).cloned().unwrap_or_default();
+        for row in 0..rows {
+            let (offset, name) = if row == 0 { (offset.to_string(), name.to_owned()) } else { Default::default() };
+            match &plain {
+                None => self.row(Tone::Plain, [offset, piece(&bytes, row), name, piece(&meaning, row)]),
+                Some(plain) => {
+                    let cells = [offset, piece(&bytes, row), piece(plain, row), name, piece(&meaning, row)];
+                    self.row(Tone::Plain, cells);
+                }
+            }
+        }
     }
     /// Whether nothing was added.
     pub(crate) fn is_empty(&self) -> bool {
@@ -200,6 +233,12 @@ mod tests {
         table.row(Tone::Good, ["城东一号".into(), "99.5 %".into()]);
         table.row(Tone::Bad, ["A1".into(), "7.0 %".into()]);
         assert_eq!(rendered(&table, false), "台区      成功率\n城东一号  99.5 %\nA1         7.0 %\n");
+    }
+
+    #[test]
+    fn a_long_value_is_folded_and_an_empty_one_keeps_its_row() {
+        assert_eq!(folded("68 01 02 03", 6), ["68 01", "02 03"]);
+        assert_eq!(folded("", 6), [""]);
     }
 
     #[test]

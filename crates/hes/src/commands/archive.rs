@@ -137,31 +137,6 @@ pub(crate) fn list<T: Serialize + DeserializeOwned>(
     Ok(Exit::Done)
 }
 
-/// Prints a list that comes in one piece.
-pub(crate) fn short_list<T: Serialize + DeserializeOwned>(
-    common: &Common,
-    path: &[&str],
-    mut table: Table,
-    mut add: impl FnMut(&mut Table, T),
-) -> anyhow::Result<Exit> {
-    let client = common.client()?;
-    let out = common.output();
-    let rows: Vec<T> = on_one_thread(client.get(path, &[]))?;
-    if out.is_json() {
-        out.document(&rows)?;
-        return Ok(Exit::Done);
-    }
-    for row in rows {
-        add(&mut table, row);
-    }
-    if table.is_empty() {
-        out.toned(Tone::Faint, say::nothing_there())?
-    } else {
-        out.table(&table)?
-    }
-    Ok(Exit::Done)
-}
-
 /// Text of what may be missing.
 pub(crate) fn or_dash<T: ToString>(value: Option<T>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| value.to_string())

@@ -4,7 +4,7 @@ use clap::Subcommand;
 use hes_api::dto::archive::AreaRow;
 
 use crate::cli::Common;
-use crate::commands::archive::{Import, or_dash, short_list};
+use crate::commands::archive::{Import, list, or_dash};
 use crate::exit::Exit;
 use crate::output::{Table, Tone, left};
 use crate::text::{column, help};
@@ -23,7 +23,7 @@ impl AreaCommand {
             AreaCommand::Import(import) => import.run(common, "areas"),
             AreaCommand::List => {
                 let columns = [column::area(), column::name(), column::reader(), column::reader_name()];
-                short_list(common, &["areas"], Table::new(columns.map(left)), |table, row: AreaRow| {
+                list(common, &["areas"], &[], Table::new(columns.map(left)), |table, row: AreaRow| {
                     let cells = [row.code.to_string(), row.name, or_dash(row.reader), or_dash(row.reader_name)];
                     table.row(Tone::Plain, cells);
                 })

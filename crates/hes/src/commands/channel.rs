@@ -6,7 +6,7 @@ use hes_api::dto::live::{LinkState, UnknownDevice};
 use hes_model::{Endpoint, Parity, Registration};
 
 use crate::cli::Common;
-use crate::commands::archive::{Import, or_dash, short_list};
+use crate::commands::archive::{Import, list, or_dash};
 use crate::exit::Exit;
 use crate::output::{Table, Tone, left, right};
 use crate::text::{column, help, say};
@@ -40,7 +40,7 @@ fn channels(common: &Common) -> anyhow::Result<Exit> {
         right(column::silent_meters()),
         left(column::reason()),
     ]);
-    short_list(common, &["channels"], table, |table, row: ChannelRow| {
+    list(common, &["channels"], &[], table, |table, row: ChannelRow| {
         let line = row.channel.line;
         let parity = match line.parity() {
             Parity::None => 'N',
@@ -100,7 +100,7 @@ fn unknown(common: &Common) -> anyhow::Result<Exit> {
         left(column::first()),
         left(column::last()),
     ]);
-    short_list(common, &["unknown-devices"], table, |table, device: UnknownDevice| {
+    list(common, &["unknown-devices"], &[], table, |table, device: UnknownDevice| {
         let (first, last) = (zone.local(device.first_at), zone.local(device.last_at));
         table.row(Tone::Warn, [device.announced, device.peer, device.attempts.to_string(), first, last]);
     })

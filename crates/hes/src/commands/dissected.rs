@@ -52,14 +52,9 @@ pub(crate) fn write(writer: &mut dyn Write, out: Output, explained: &Explained) 
             left(column::meaning()),
         ]);
         for field in fields {
-            let cells = [
-                field.offset.to_string(),
-                parted(&field.raw),
-                field.plain.as_deref().map(parted).unwrap_or_default(),
-                pick(&field.en, &field.zh).to_owned(),
-                field.value.clone(),
-            ];
-            table.row(Tone::Plain, cells);
+            let plain = field.plain.as_deref().map(parted).unwrap_or_default();
+            let name = pick(&field.en, &field.zh);
+            table.field(field.offset, &parted(&field.raw), Some(&plain), name, &field.value);
         }
         out.write_table(writer, &table)?;
     }

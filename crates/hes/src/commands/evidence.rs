@@ -157,7 +157,7 @@ fn show_bytes(out: Output, bytes: &EvidenceBytes) -> anyhow::Result<()> {
         };
         let end = field.offset.saturating_add(field.len).min(octets.len());
         let hex = octets.get(field.offset..end).unwrap_or_default().join(" ");
-        fields.row(Tone::Plain, [field.offset.to_string(), hex, name.clone(), field.value.clone()]);
+        fields.field(field.offset, &hex, None, name, &field.value);
     }
     out.table(&fields)
 }

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use hes_api::dto::Plan;
-use hes_api::dto::archive::{ImportReport, MeterRow, Page};
-use hes_model::{ClockSync, Effective, Obis, PlanName, Priority, Schedule, Scope, Task, Window, registers};
+use hes_api::dto::archive::{AreaRow, ImportReport, MeterRow, Page};
+use hes_model::{AreaCode, ClockSync, Effective, Obis, PlanName, Priority, Schedule, Scope, Task, Window, registers};
 use jiff::tz::TimeZone;
 
 use crate::client::{Client, Refused};
@@ -19,6 +19,9 @@ const FLEET: &str = include_str!("../../../../../config/fleets/demo.toml");
 /// Days whose daily freezes are back-filled at the first start.
 const DAYS_BACK: u16 = 6;
 
+/// Areas of which load profiles are collected: a day's profile of one meter takes its line seconds, and the rest is to
+/// be seen within minutes.
+const AREAS_WITH_PROFILE: usize = 2;
 /// A day and a bit.
 const DEADLINE_MINUTES: u32 = 25 * 60;
 
@@ -120,7 +123,10 @@ impl Site {
     /// Makes the plans that are not there yet, and names them all.
     pub(super) async fn add_plans(&self, client: &Client, zone: &TimeZone) -> anyhow::Result<Vec<String>> {
         let mut names = Vec::new();
-        for plan in plans(zone)? {
+        let Page { items: mut areas, .. }: Page<AreaRow> = client.get(&["areas"], &[]).await?;
+        areas.sort_by(|a, b| a.code.cmp(&b.code));
+        let profiled = areas.into_iter().take(AREAS_WITH_PROFILE).map(|area| area.code).collect();
+        for plan in plans(profiled, zone)? {
             let added: anyhow::Result<Plan> = client.create(&["plans", plan.name.as_str()], &plan).await;
             match added {
                 Ok(_) => {}
@@ -154,21 +160,24 @@ impl Site {
 }
 
 /// What the demo collects. Whenever it is started in the day, what it reads then is on time.
-fn plans(zone: &TimeZone) -> anyhow::Result<Vec<Plan>> {
+fn plans(profiled: Vec<AreaCode>, zone: &TimeZone) -> anyhow::Result<Vec<Plan>> {
     let energies =
         ["import_active_total", "import_active_t1", "import_active_t2", "import_active_t3", "import_active_t4"];
     let today = Day::Ago(0);
     Ok(vec![
         plan("daily", Task::Daily { registers: named(&energies) }, DEADLINE_MINUTES, 1, Day::Ago(DAYS_BACK), zone)?,
         plan("monthly", Task::Monthly { registers: named(&energies) }, 2 * 24 * 60, 2, Day::Ago(31), zone)?,
-        plan(
-            "interval-15",
-            Task::Interval { minutes: 15, registers: named(&energies[..1]) },
-            DEADLINE_MINUTES,
-            5,
-            today,
-            zone,
-        )?,
+        Plan {
+            scope: Scope::Areas(profiled),
+            ..plan(
+                "interval-15",
+                Task::Interval { minutes: 15, registers: named(&energies[..1]) },
+                DEADLINE_MINUTES,
+                5,
+                today,
+                zone,
+            )?
+        },
         plan(
             "instant-15",
             Task::Instant { minutes: 15, registers: named(&["voltage_a", "current_a", "active_power_total"]) },
