@@ -109,3 +109,24 @@ impl Server<'_> {
         self.ready["dial_in"][0].as_str().and_then(|a| a.parse().ok()).expect("the ready line names the listener")
     }
 }
+
+impl Server<'_> {
+    /// `GET` of a path of the HTTP interface, which must answer 200 with JSON.
+    pub fn get(&self, path: &str) -> Value {
+        serde_json::from_str(&self.get_text(path)).unwrap_or_else(|e| panic!("GET {path}: {e}"))
+    }
+
+    /// `GET` of a path of the HTTP interface, which must answer 200.
+    pub fn get_text(&self, path: &str) -> String {
+        let token = std::fs::read_to_string(self.site.data_dir().join("api-token")).unwrap();
+        let url = format!("http://{}{path}", self.api());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let request = reqwest::Client::new().get(&url).bearer_auth(token.trim());
+            let answer = request.send().await.unwrap_or_else(|e| panic!("GET {path}: {e}"));
+            let (status, body) = (answer.status(), answer.text().await.unwrap());
+            assert!(status.is_success(), "GET {path}: {status}: {body}");
+            body
+        })
+    }
+}

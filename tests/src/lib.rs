@@ -6,6 +6,7 @@
 
 pub mod binaries;
 pub mod clock;
+pub mod collected;
 pub mod fleet;
 pub mod head_end;
 pub mod process;
