@@ -84,6 +84,13 @@ impl Asked {
             .collect()
     }
 
+    /// Asks for more slots of the same series.
+    pub(crate) fn extend(&mut self, more: Self) {
+        for ((register, civil), slot) in more.slots {
+            self.slots.entry((register, civil)).or_insert(slot);
+        }
+    }
+
     /// From the first to the last of them.
     pub(crate) fn span(&self) -> Option<(UtcMicros, UtcMicros)> {
         Some((*self.slots.values().min()?, *self.slots.values().max()?))

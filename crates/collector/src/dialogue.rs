@@ -5,7 +5,7 @@ use hes_model::{Failure, FailureKind, MeterSpec, Request};
 use hes_validation::{Background, Limits};
 use jiff::tz::TimeZone;
 
-use crate::batch::batches;
+use crate::batch::{Asked, batches};
 use crate::notebook::Notebook;
 use crate::settle::Task;
 
@@ -21,10 +21,10 @@ pub(crate) struct Terms<'a> {
     pub(crate) slots_per_request: usize,
 }
 
-/// Asks again at once for what came damaged and for first values nothing speaks for; `ended` is how the dialogue went
-/// so far. Returns how it ended, and how many further requests there were.
+/// Asks again at once for what came damaged or is suspect, and for the known values that contradict it, which join the
+/// task; `ended` is how the dialogue went so far. Returns how it ended, and how many further requests there were.
 pub(crate) async fn ask_again<L: Exchange>(
-    task: &Task,
+    task: &mut Task,
     terms: Terms<'_>,
     background: &Background,
     link: &mut L,
@@ -46,6 +46,7 @@ pub(crate) async fn ask_again<L: Exchange>(
         if again.is_empty() {
             break;
         }
+        task.asked.extend(Asked::of(series, again.iter().copied(), terms.zone));
         for batch in batches(series, &again, terms.zone, terms.slots_per_request) {
             notes.next_dialogue();
             ended = ask(terms.meter, &batch.request, link, notes).await;

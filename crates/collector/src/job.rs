@@ -115,7 +115,7 @@ impl Job {
     }
 
     /// Holds the dialogue over `link` and stores what it brings.
-    pub(crate) async fn run<L: Exchange>(self, desk: Arc<Desk>, mut link: L) -> Result<Report, StoreError> {
+    pub(crate) async fn run<L: Exchange>(mut self, desk: Arc<Desk>, mut link: L) -> Result<Report, StoreError> {
         let room = u32::try_from(self.task.asked.len()).unwrap_or(u32::MAX);
         hes_failpoint::hit("collector.job.before_reserve");
         let permit = desk.store.writer().reserve(room).await?;
@@ -132,7 +132,7 @@ impl Job {
             at_once: desk.retry.at_once,
             slots_per_request: desk.slots_per_dialogue,
         };
-        let (ended, again) = ask_again(&self.task, terms, &background, &mut link, &mut notes, ended).await;
+        let (ended, again) = ask_again(&mut self.task, terms, &background, &mut link, &mut notes, ended).await;
         desk.metrics.asked_at_once.inc_by(again as u64);
         drop(running);
         drop(link);

@@ -91,32 +91,34 @@ impl Task {
             .collect()
     }
 
-    /// Slots to be asked for a second time at once: what came damaged or from elsewhere, and first values that nothing
-    /// speaks for yet.
+    /// Slots to be asked for a second time at once: what came damaged or from elsewhere, what is suspect, and the known
+    /// neighbours that suspect values contradict.
     pub(crate) fn ask_again(
         &self,
         notes: &Notebook,
         background: &Background,
         limits: &Limits,
     ) -> Vec<(Obis, UtcMicros)> {
-        let only_first = |quality: &Quality| match quality {
-            Quality::Suspect(rules) => rules.iter().all(|rule| rule == Rule::UnconfirmedFirst.id()),
-            Quality::Good => false,
-        };
-        let judged = self.judged(notes, background, limits);
         let mut again: BTreeSet<_> = notes
             .missing
             .iter()
             .filter(|missing| is_of_the_line(missing.failure.kind))
             .flat_map(|missing| self.asked.matching(missing.register, missing.slot))
             .collect();
-        for (reading, _) in judged {
-            let slot = (reading.register, reading.slot);
-            if only_first(&reading.quality) {
-                again.insert(slot)
-            } else {
-                again.remove(&slot)
-            };
+        let judged = self.judged(notes, background, limits);
+        for (reading, _) in &judged {
+            again.remove(&(reading.register, reading.slot));
+        }
+        let good: BTreeSet<_> = judged
+            .iter()
+            .filter(|(reading, _)| reading.quality.is_good())
+            .map(|(reading, _)| slot_of(reading))
+            .collect();
+        for (reading, _) in judged.iter().filter(|(reading, _)| !good.contains(&slot_of(reading))) {
+            again.insert((reading.register, reading.slot));
+            if contradicts_neighbours(&reading.quality) && reading.series != Series::Instant {
+                again.extend(neighbours(reading, background).map(|at| (reading.register, at)));
+            }
         }
         again.into_iter().collect()
     }
@@ -146,20 +148,20 @@ impl Task {
             clock: notes.clock.map(|clock| clock_reading(&clock, background)),
             ..Settled::default()
         };
-        let mut answered = BTreeSet::new();
+        let mut filled: BTreeMap<Slot, bool> = BTreeMap::new();
         for (reading, proof) in without_repeats(self.judged(notes, background, limits)) {
-            let slot = slot_of(&reading);
-            let fills = reading.quality.is_good()
-                && !matches!(reading.value, Observed::None(ref why) if *why != NoValue::Absent);
-            if answered.insert(slot) {
-                if fills {
-                    settled.settled.push(slot);
-                } else {
-                    settled.open.push((slot, Fault::Slot));
-                }
-            }
+            let is_value = !matches!(reading.value, Observed::None(ref why) if *why != NoValue::Absent);
+            *filled.entry(slot_of(&reading)).or_default() |= reading.quality.is_good() && is_value;
             settled.readings.push((reading, proof));
         }
+        for (slot, is_filled) in &filled {
+            if *is_filled {
+                settled.settled.push(*slot);
+            } else {
+                settled.open.push((*slot, Fault::Slot));
+            }
+        }
+        let answered = filled.into_keys().collect();
         self.failures(notes, ended, &answered, now, &mut settled);
         settled
     }
@@ -215,6 +217,24 @@ impl Task {
 fn is_of_the_line(kind: FailureKind) -> bool {
     use FailureKind::{Checksum, Incomplete, WrongAddress, WrongItem};
     matches!(kind, Checksum | Incomplete | WrongAddress | WrongItem)
+}
+
+fn contradicts_neighbours(quality: &Quality) -> bool {
+    match quality {
+        Quality::Suspect(rules) => {
+            rules.iter().any(|rule| rule == Rule::Backwards.id() || rule == Rule::BeyondConnection.id())
+        }
+        Quality::Good => false,
+    }
+}
+
+/// Slots of the nearest known values of the same series, before and after.
+fn neighbours(reading: &Reading, background: &Background) -> impl Iterator<Item = UtcMicros> {
+    let known = background.known.get(&reading.register).into_iter().flatten();
+    let same: Vec<_> = known.filter(|known| known.series == reading.series).map(|known| known.at).collect();
+    let before = same.iter().copied().filter(|at| *at < reading.slot).max();
+    let after = same.iter().copied().filter(|at| *at > reading.slot).min();
+    before.into_iter().chain(after)
 }
 
 /// Why a value is looked at.

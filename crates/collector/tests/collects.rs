@@ -68,6 +68,12 @@ async fn until_stored(running: &Running, readings: u64) {
     running.until("the readings are stored", |status| status.readings() >= readings && idle(status)).await;
 }
 
+/// Waits until more was read than `seen`, which was taken before the last look at the store; tells how much.
+async fn until_more_is_read(running: &Running, seen: u64) -> u64 {
+    running.until("more is read", |status| status.readings() > seen).await;
+    running.board.snapshot().readings()
+}
+
 #[tokio::test]
 async fn a_plan_is_collected_over_serial_port_dial_out_and_dial_in() {
     let fleet = [
@@ -181,18 +187,55 @@ async fn a_value_that_goes_back_is_stored_as_suspect_and_asked_until_it_is_right
     assert_eq!(check_against_truth(&town, FIRST).await, 15, "what is no number is no good value");
     force(vec![0; truth.len()]);
     let is_back = |version: &ReadingVersion| version.reading.quality == Quality::Suspect(vec!["V04".into()]);
-    let mut backwards = 0;
-    while backwards < 5 {
-        let seen = running.board.snapshot().readings();
-        running.until("more is read", |s| s.readings() > seen).await;
+    let backwards = async || {
         let all = readings(&town.store, meter, Series::Daily, Versions::All).await;
-        backwards = all.iter().filter(|version| is_back(version)).count();
+        all.iter().filter(|version| is_back(version)).count()
+    };
+    let mut seen = running.board.snapshot().readings();
+    while backwards().await < 5 {
+        seen = until_more_is_read(&running, seen).await;
     }
     force(truth);
+    let mut seen = running.board.snapshot().readings();
     while check_against_truth(&town, FIRST).await < 20 {
-        let seen = running.board.snapshot().readings();
-        running.until("the right values are read", |s| s.readings() > seen).await;
+        seen = until_more_is_read(&running, seen).await;
     }
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_wrong_value_that_was_taken_for_good_is_found_out_by_its_neighbours() {
+    let town = Town::found(&one_bus(1), 3).await;
+    let today = hes_sim::civil::Civil::from_datetime(town.zone.to_datetime(now().timestamp()).date().at(0, 0, 0, 0));
+    let fleet = town.fleet.fleet();
+    let truth = fleet.with_meter(FIRST, |meter, at| meter.item(0x0506_0101, at)).flatten().expect("a freeze");
+    let force = |bytes: &[u8]| {
+        let bytes = bytes.to_vec();
+        fleet.with_meter(FIRST, |meter, _| meter.force_freeze(0x0506_0100, today, bytes.clone())).expect("the meter");
+    };
+    // A person reads today's freeze in the moment in which it is wrong; nought is the sum of noughts.
+    force(&vec![0; truth.len()]);
+    let running = town.collect(quick()).await;
+    let meter = town.meter(FIRST).await;
+    let day = town.zone.to_datetime(now().timestamp()).date();
+    let request = Request::Daily { registers: block(), days: vec![day] };
+    let deadline = UtcMicros(now().0 + 60_000_000);
+    let id = town.store.submit_read(meter, &request, "test", now(), deadline).await.expect("queued");
+    let read = town.store.wait_for_read(id, town::PATIENCE).await.expect("the store answers").expect("the read");
+    assert!(read.values.iter().all(|value| value.quality == Quality::Good), "nothing contradicts it yet");
+    force(&truth);
+    town.plan("daily", daily(), Window::ALWAYS).await;
+    let nought = Observed::Number(Quantity::new(0, 2, Unit::Kwh));
+    let all_right = async || {
+        let current = readings(&town.store, meter, Series::Daily, Versions::Current).await;
+        let right = |version: &&ReadingVersion| version.reading.quality.is_good() && version.reading.value != nought;
+        current.iter().filter(right).count() == 20
+    };
+    let mut seen = running.board.snapshot().readings();
+    while !all_right().await {
+        seen = until_more_is_read(&running, seen).await;
+    }
+    assert_eq!(check_against_truth(&town, FIRST).await, 20);
     running.stop().await;
 }
 

@@ -126,7 +126,9 @@ struct Line<'a> {
 
 impl<'a> Line<'a> {
     fn new(succession: &'a Succession<'a>, values: &'a [Known], known: &[Known]) -> Self {
-        let mut bounds = known.to_vec();
+        // A known value whose slot was read again is in question itself: the new reading speaks for that slot.
+        let read_again = |known: &&Known| values.iter().any(|v| (v.at, v.series) == (known.at, known.series));
+        let mut bounds: Vec<_> = known.iter().filter(|known| !read_again(known)).copied().collect();
         bounds.sort_by_key(|known| known.at);
         Self { succession, values, bounds, up_to: vec![0; values.len()], from: vec![0; values.len()] }
     }
@@ -138,9 +140,7 @@ impl<'a> Line<'a> {
         let comparable =
             |bound: &&Known| bound.series == value.series || bound.at.since(value.at).saturating_abs() > slack;
         let split = self.bounds.partition_point(|bound| bound.at <= value.at);
-        // A known value of the very slot is what this one may correct: a later version supersedes it.
-        let same_slot = |bound: &&Known| bound.at == value.at && bound.series == value.series;
-        if let Some(before) = self.bounds[..split].iter().rev().filter(comparable).find(|b| !same_slot(b)) {
+        if let Some(before) = self.bounds[..split].iter().rev().find(comparable) {
             self.succession.check(before, value)?;
         }
         match self.bounds[split..].iter().find(comparable) {

@@ -228,6 +228,14 @@ fn a_correction_of_a_known_slot_is_judged_by_its_other_neighbours() {
 }
 
 #[test]
+fn a_wrong_known_value_gives_way_when_its_slot_is_read_again() {
+    let known = with_known(&[(1, 10_000), (4, 2)]);
+    assert_eq!(broken(&[daily(2, 10_100), daily(3, 10_200)], &known), ["V04", "V04"]);
+    assert_eq!(broken(&[daily(2, 10_100), daily(3, 10_200), daily(4, 10_300)], &known), ["", "", ""]);
+    assert_eq!(broken(&[daily(2, 10_100), daily(3, 10_200), daily(4, 2)], &known), ["", "", "V04"]);
+}
+
+#[test]
 fn a_value_of_another_series_binds_only_when_their_order_is_certain() {
     let mut background = background();
     let total = register("import_active_total");
