@@ -67,6 +67,7 @@ fn json_tells_programs_the_same() {
 fn a_value_out_of_range_is_named_with_its_key_and_the_range() {
     let cases = [
         ("[transport.dial]\nconnect_timeout_ms = 0", "connect_timeout_ms"),
+        ("[store]\nread_connections = 0", "read_connections"),
         ("[collector]\ndialogues_per_channel = 0", "dialogues_per_channel"),
         ("[api]\nwait_max_seconds = 0", "wait_max_seconds"),
         ("[api]\nlisten = \"0.0.0.0:80\"", "listen"),
