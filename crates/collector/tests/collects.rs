@@ -152,7 +152,6 @@ async fn each_way_to_fail_is_recorded_by_its_cause_and_made_good_afterwards() {
         let bus = town.fleet.fleet().bus("bus").expect("the bus");
         let mut config = quick();
         config.retry.at_once = 0;
-        town.plan("first", Task::Instant { minutes: 60, registers: vec![obis("frequency")] }, Window::ALWAYS).await;
         bus.script(FIRST, [fault]);
         let meter = town.meter(FIRST).await;
         town.plan("daily", Task::Daily { registers: block() }, Window::ALWAYS).await;
@@ -275,7 +274,7 @@ async fn a_stop_in_the_middle_loses_nothing_and_the_next_start_goes_on() {
 }
 
 #[tokio::test]
-async fn on_a_hostile_line_no_wrong_value_is_ever_good() {
+async fn on_a_hostile_line_no_good_value_is_wrong_beyond_the_rounding_of_tariffs() {
     let town = Town::found(&one_bus(4), 20).await;
     let faults = FaultConfig {
         damaged_byte: 50,
