@@ -15,20 +15,31 @@ use crate::process::{Finished, Running, finish};
 pub struct Site {
     folder: tempfile::TempDir,
     settings: PathBuf,
+    data_dir: PathBuf,
 }
 
 impl Site {
     /// A fresh folder whose settings use free ports, plus these settings (TOML) on top.
     pub fn new(more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let site = Self { settings: folder.path().join("hes.toml"), folder };
+        let data_dir = folder.path().join("data");
+        Self::at(folder, data_dir, more)
+    }
+
+    /// A client's view of a server whose data folder is reached by another path.
+    pub fn seen_at(data_dir: PathBuf) -> Self {
+        Self::at(tempfile::tempdir().unwrap(), data_dir, "")
+    }
+
+    fn at(folder: tempfile::TempDir, data_dir: PathBuf, more: &str) -> Self {
+        let site = Self { settings: folder.path().join("hes.toml"), data_dir, folder };
         site.configure(more);
         site
     }
 
     /// Writes the settings anew.
     pub fn configure(&self, more: &str) {
-        let data = self.data_dir();
+        let data = &self.data_dir;
         let settings = format!(
             "zone = \"Asia/Shanghai\"\ndata_dir = {data:?}\n[api]\nlisten = \"127.0.0.1:0\"\n[transport.listener]\nlisten = [\"127.0.0.1:0\"]\n{more}\n"
         );
@@ -36,8 +47,8 @@ impl Site {
     }
 
     /// Where its database is.
-    pub fn data_dir(&self) -> PathBuf {
-        self.folder.path().join("data")
+    pub fn data_dir(&self) -> &Path {
+        &self.data_dir
     }
 
     /// Its folder.
@@ -73,7 +84,11 @@ impl Site {
     pub fn serve_with(&self, prepare: impl FnOnce(&mut Command)) -> Server<'_> {
         let mut command = self.command(&["serve"]);
         prepare(&mut command);
-        let running = Running::start("hes serve", &mut command);
+        self.up(Running::start("hes serve", &mut command))
+    }
+
+    /// Waits until a server that was started is up; it is used from this site.
+    pub fn up(&self, running: Running) -> Server<'_> {
         let ready = serde_json::from_str(&running.line()).expect("the ready line is JSON");
         Server { site: self, running, ready }
     }

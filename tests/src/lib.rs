@@ -9,5 +9,6 @@ pub mod clock;
 pub mod collected;
 pub mod fleet;
 pub mod head_end;
+pub mod past;
 pub mod process;
 pub mod small_disk;

@@ -5,31 +5,18 @@ use std::process::Command;
 
 use crate::process::{Running, finish};
 
-/// A program running with a small file system of its own mounted on a folder.
-#[derive(Debug)]
-pub struct OnSmallDisk {
-    /// The program.
-    pub running: Running,
-    mount: PathBuf,
+/// Starts `command` with a file system of `megabytes` mounted on `mount`, an existing empty folder. Answers the program,
+/// and the folder as the program sees it, reachable from here while it runs.
+pub fn start_on_small_disk(name: &str, mount: &Path, megabytes: u32, command: &mut Command) -> (Running, PathBuf) {
+    let running = Running::start(name, &mut unshared(mount, megabytes, command));
+    let relative = mount.strip_prefix("/").expect("an absolute path");
+    let inside = PathBuf::from(format!("/proc/{}/root", running.id())).join(relative);
+    (running, inside)
 }
 
 /// Whether this machine lets us mount in a name space of our own.
 pub fn available() -> bool {
     finish(&mut unshared(Path::new("/mnt"), 1, &mut Command::new("true"))).code == 0
-}
-
-impl OnSmallDisk {
-    /// Starts `command` with a file system of `megabytes` mounted on `mount`, an existing empty folder.
-    pub fn start(name: &str, mount: &Path, megabytes: u32, command: &mut Command) -> Self {
-        let running = Running::start(name, &mut unshared(mount, megabytes, command));
-        Self { running, mount: mount.to_owned() }
-    }
-
-    /// The folder as the program sees it, reachable from here while it runs.
-    pub fn inside(&self) -> PathBuf {
-        let relative = self.mount.strip_prefix("/").expect("an absolute path");
-        PathBuf::from(format!("/proc/{}/root", self.running.id())).join(relative)
-    }
 }
 
 /// `command` inside new user and mount name spaces with a tmpfs on `mount`. `exec` keeps the process id.
@@ -57,8 +44,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let script = r#"dd if=/dev/zero of="$0/filler" bs=64k 2>/dev/null; echo full; cat"#;
         let mut command = Command::new("sh");
-        let disk = OnSmallDisk::start("dd", folder.path(), 1, command.arg("-c").arg(script).arg(folder.path()));
-        assert_eq!(disk.running.line(), "full");
-        assert_eq!(std::fs::metadata(disk.inside().join("filler")).unwrap().len(), 1 << 20);
+        let command = command.arg("-c").arg(script).arg(folder.path());
+        let (running, inside) = start_on_small_disk("dd", folder.path(), 1, command);
+        assert_eq!(running.line(), "full");
+        assert_eq!(std::fs::metadata(inside.join("filler")).unwrap().len(), 1 << 20);
     }
 }

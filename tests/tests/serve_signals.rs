@@ -23,10 +23,10 @@ fn the_folder_and_its_secrets_are_their_owners_only() {
     use std::os::unix::fs::PermissionsExt;
     let site = Site::new("");
     let _server = site.serve();
-    let mode = |path: std::path::PathBuf| std::fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
+    let mode = |path: &std::path::Path| std::fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
     assert_eq!(mode(site.data_dir()), 0o700);
     for secret in ["master-key", "api-token"] {
-        assert_eq!(mode(site.data_dir().join(secret)), 0o600, "{secret}");
+        assert_eq!(mode(&site.data_dir().join(secret)), 0o600, "{secret}");
     }
 }
 
