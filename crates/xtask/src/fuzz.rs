@@ -4,7 +4,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::command::{cargo, root, run as execute, succeeds};
+use crate::command::{cargo, run as execute, succeeds};
 
 /// How long a target runs unless told otherwise.
 const SECONDS: &str = "600";
@@ -21,19 +21,19 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     };
     for target in targets {
         let limit = format!("-max_total_time={seconds}");
-        execute(&mut fuzz(&["run", &target, "--", &limit, "-print_final_stats=1", "-max_len=4096"]))?;
+        execute(fuzz("run").args([&target, "--", &limit, "-print_final_stats=1", "-max_len=4096"]))?;
     }
     Ok(())
 }
 
 fn targets() -> Result<Vec<String>> {
-    let output = fuzz(&["list"]).output().context("cargo fuzz list")?;
+    let output = fuzz("list").output().context("cargo fuzz list")?;
     Ok(String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect())
 }
 
 /// On a stable toolchain the sanitizer flags need `RUSTC_BOOTSTRAP`.
-fn fuzz(arguments: &[&str]) -> Command {
-    let mut command = cargo(&["fuzz"]);
-    command.args(arguments).current_dir(root().join("protocols")).env("RUSTC_BOOTSTRAP", "1");
+fn fuzz(verb: &str) -> Command {
+    let mut command = cargo(&["fuzz", verb, "--fuzz-dir", "protocols/fuzz"]);
+    command.env("RUSTC_BOOTSTRAP", "1");
     command
 }
