@@ -7,8 +7,7 @@ use std::process::Command;
 
 use hes_benches::{in_turns, print_machine, print_verdict};
 use hes_dlt645::items::items;
-use hes_dlt645::{Answer, Dlt645, Frame};
-use hes_wire::{Framing, Scan};
+use hes_dlt645::{Answer, Dlt645, Found, Frame};
 
 /// The mix is repeated up to this size, larger than any cache.
 const STREAM_BYTES: usize = 64 << 20;
@@ -83,18 +82,16 @@ fn mix() -> Vec<Vec<u8>> {
 fn decode(mut stream: &[u8]) -> (usize, usize) {
     let (mut frames, mut values) = (0, 0);
     loop {
-        match Dlt645.scan(stream) {
-            Scan::NeedMore => return (frames, values),
-            Scan::Skip(n, _) => stream = &stream[n..],
-            Scan::Frame(range) => {
-                if let Ok(frame) = Frame::parse(&stream[range.clone()]) {
-                    let dialect = frame.likely_dialect();
-                    frames += 1;
-                    if let Answer::Data { item, data, .. } = Answer::parse(dialect, &frame) {
-                        values += items(dialect).read(item, data).map(black_box).count();
-                    }
+        match Dlt645.find(stream) {
+            Found::NeedMore => return (frames, values),
+            Found::Skip(bytes, _) => stream = &stream[bytes..],
+            Found::Frame(frame, end) => {
+                let dialect = frame.likely_dialect();
+                frames += 1;
+                if let Answer::Data { item, data, .. } = Answer::parse(dialect, &frame) {
+                    values += items(dialect).read(item, data).map(black_box).count();
                 }
-                stream = &stream[range.end..];
+                stream = &stream[end..];
             }
         }
     }

@@ -188,25 +188,48 @@ impl<'a> Frame<'a> {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Dlt645;
 
-impl Framing for Dlt645 {
-    fn scan(&self, input: &[u8]) -> Scan {
+/// What stands at the start of a stream: a [`Scan`] whose frame is already read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found<'a> {
+    /// As [`Scan::NeedMore`].
+    NeedMore,
+    /// As [`Scan::Skip`].
+    Skip(usize, Why),
+    /// A whole frame, and how many bytes it takes with everything before it.
+    Frame(Frame<'a>, usize),
+}
+
+impl Dlt645 {
+    /// Looks at the start of `input`, as [`Framing::scan`] does, and hands out the frame without reading it twice.
+    #[inline]
+    pub fn find<'a>(&self, input: &'a [u8]) -> Found<'a> {
         let wake_bytes = wake_up(input);
         let bytes = input.split_at(wake_bytes).1;
         if bytes.is_empty() {
             return match wake_bytes.checked_sub(MAX_WAKE_UP) {
-                None | Some(0) => Scan::NeedMore,
-                Some(surplus) => Scan::Skip(surplus, Why::Garbage),
+                None | Some(0) => Found::NeedMore,
+                Some(surplus) => Found::Skip(surplus, Why::Garbage),
             };
         }
         match frame(bytes) {
-            Ok((rest, _)) => Scan::Frame(wake_bytes..input.len() - rest.len()),
-            Err(Outcome::Incomplete(_)) => Scan::NeedMore,
+            Ok((rest, found)) => Found::Frame(Frame { wake_bytes, ..found }, input.len() - rest.len()),
+            Err(Outcome::Incomplete(_)) => Found::NeedMore,
             Err(Outcome::Error(FrameError::StartMismatch)) => {
                 let garbage = bytes.iter().take_while(|&&b| b != START && b != WAKE_UP).count();
-                Scan::Skip(wake_bytes + garbage, Why::Garbage)
+                Found::Skip(wake_bytes + garbage, Why::Garbage)
             }
-            Err(Outcome::Error(FrameError::Checksum)) => Scan::Skip(wake_bytes + 1, Why::Checksum),
-            Err(_) => Scan::Skip(wake_bytes + 1, Why::Malformed),
+            Err(Outcome::Error(FrameError::Checksum)) => Found::Skip(wake_bytes + 1, Why::Checksum),
+            Err(_) => Found::Skip(wake_bytes + 1, Why::Malformed),
+        }
+    }
+}
+
+impl Framing for Dlt645 {
+    fn scan(&self, input: &[u8]) -> Scan {
+        match self.find(input) {
+            Found::NeedMore => Scan::NeedMore,
+            Found::Skip(bytes, why) => Scan::Skip(bytes, why),
+            Found::Frame(frame, end) => Scan::Frame(frame.wake_bytes..end),
         }
     }
 }

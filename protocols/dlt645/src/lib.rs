@@ -32,5 +32,5 @@ pub use data::{Data, MASK};
 pub use data_id::{DataId, DataIdError, WireId};
 pub use encode::{EncodeError, Envelope};
 pub use errors::Errors;
-pub use frame::{Dlt645, Frame, FrameError, MAX_FRAME, OVERHEAD};
+pub use frame::{Dlt645, Found, Frame, FrameError, MAX_FRAME, OVERHEAD};
 pub use time::{Date, DateTime, Time};
