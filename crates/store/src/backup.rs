@@ -1,12 +1,12 @@
 //! Backup of a running store, restore into a stopped one.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Row};
 
-use crate::store::{DATABASE_FILE, close, lock, read_options};
+use crate::store::{DATABASE_FILE, close, lock, owners_only, read_options};
 use crate::{OpenError, SCHEMA, Store, StoreError, schema};
 
 /// Why a backup or a restore did not happen. Nothing was changed.
@@ -57,6 +57,18 @@ impl Store {
         if part.exists() {
             std::fs::remove_file(&part).map_err(file_error(&part))?;
         }
+        drop(owners_only(&part, OpenOptions::new().write(true).create_new(true)).map_err(file_error(&part))?);
+        let written = self.copy_to(&part, target).await;
+        // After a failure most of all: what is left of it may fill the disk.
+        let removed = match std::fs::remove_file(&part) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(file_error(&part)(e)),
+            _ => Ok(()),
+        };
+        written.and(removed)?;
+        sync_folder_of(target)
+    }
+
+    async fn copy_to(&self, part: &Path, target: &Path) -> Result<(), BackupError> {
         // Of its own, and able to write, as the copy is attached to it; it takes no write lock on our database.
         let options = SqliteConnectOptions::new().filename(self.file()).disable_statement_logging();
         let mut connection = options.connect().await.map_err(StoreError::from)?;
@@ -64,9 +76,16 @@ impl Store {
             sqlx::query("VACUUM INTO ?").bind(part.to_string_lossy().into_owned()).execute(&mut connection).await;
         close(connection).await?;
         copied.map_err(StoreError::from)?;
-        File::open(&part).and_then(|file| file.sync_all()).map_err(file_error(&part))?;
-        std::fs::rename(&part, target).map_err(file_error(target))?;
-        sync_folder_of(target)
+        let failed = |path: &Path, source| BackupError::File { path: path.to_owned(), source };
+        File::open(part).and_then(|file| file.sync_all()).map_err(|e| failed(part, e))?;
+        // A link, as a rename would take the place of a file that came meanwhile. Not every file system has links.
+        match std::fs::hard_link(part, target) {
+            Ok(()) => Ok(()),
+            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
+                Err(BackupError::Exists { path: target.to_owned() })
+            }
+            Err(_) => std::fs::rename(part, target).map_err(|e| failed(target, e)),
+        }
     }
 }
 
@@ -82,7 +101,7 @@ pub async fn restore(backup: &Path, data_dir: &Path) -> Result<(), BackupError> 
         let path = path.to_owned();
         move |source| BackupError::File { path, source }
     };
-    std::fs::copy(backup, &coming).map_err(failed(&coming))?;
+    copy_privately(backup, &coming).map_err(failed(&coming))?;
     File::open(&coming).and_then(|f| f.sync_all()).map_err(failed(&coming))?;
     // The old log goes before the new file comes: a log beside a file that it does not belong to would be replayed into it.
     for suffix in ["", "-wal"] {
@@ -130,6 +149,15 @@ async fn verify(backup: &Path) -> Result<(), BackupError> {
         Ok((_, result)) if result != "ok" => Err(refuse(result)),
         Ok(_) => Ok(()),
     }
+}
+
+/// Copies without the mode of the original, which may be open to others.
+fn copy_privately(from: &Path, to: &Path) -> std::io::Result<()> {
+    if to.exists() {
+        std::fs::remove_file(to)?;
+    }
+    let mut copy = owners_only(to, OpenOptions::new().write(true).create_new(true))?;
+    std::io::copy(&mut File::open(from)?, &mut copy).map(drop)
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {

@@ -65,6 +65,7 @@ impl Store {
         let lock = lock(&config.data_dir)?;
         let file = config.data_dir.join(DATABASE_FILE);
         let failed = |source| OpenError::Database { file: file.clone(), source };
+        drop(owners_only(&file, OpenOptions::new().create(true).append(true)).map_err(|e| failed(sqlx::Error::Io(e)))?);
         let options = write_options(&file, &config);
         let mut connection = options.connect().await.map_err(failed)?;
         schema::migrate(&mut connection, &file).await?;
@@ -148,6 +149,14 @@ pub(crate) fn lock(data_dir: &Path) -> Result<File, OpenError> {
         Err(TryLockError::WouldBlock) => Err(OpenError::Locked { file }),
         Err(TryLockError::Error(source)) => Err(failed(source)),
     }
+}
+
+/// Opens a file that, if it is made by this, only its owner can read: it holds customers. SQLite gives the files it
+/// makes beside a database the database's own mode.
+pub(crate) fn owners_only(file: &Path, options: &mut OpenOptions) -> std::io::Result<File> {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options.open(file)
 }
 
 fn write_options(file: &Path, config: &StoreConfig) -> SqliteConnectOptions {

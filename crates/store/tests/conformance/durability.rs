@@ -192,3 +192,31 @@ async fn what_is_too_old_goes_by_itself_every_hour() {
     stop.cancel();
     purging.await.unwrap();
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn database_backup_and_restored_database_are_for_their_owner_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = |file: &std::path::Path| std::fs::metadata(file).unwrap().permissions().mode() & 0o777;
+    let bench = Bench::with_meters(1).await;
+    assert_eq!(mode(bench.store.file()), 0o600);
+    assert_eq!(mode(&bench.dir.path().join("hes.db-wal")), 0o600);
+    let folder = tempfile::tempdir().unwrap();
+    let backup = folder.path().join("b.db");
+    bench.store.backup(&backup).await.unwrap();
+    assert_eq!(mode(&backup), 0o600);
+    std::fs::set_permissions(&backup, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let elsewhere = folder.path().join("restored");
+    restore(&backup, &elsewhere).await.unwrap();
+    assert_eq!(mode(&elsewhere.join("hes.db")), 0o600);
+}
+
+#[tokio::test]
+async fn a_backup_that_fails_leaves_nothing_behind() {
+    let bench = Bench::with_meters(1).await;
+    bench.store.close().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(bench.dir.path().join("hes.db"), vec![0x5a; 8192]).unwrap();
+    bench.store.backup(&folder.path().join("b.db")).await.unwrap_err();
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
