@@ -47,10 +47,10 @@ pub(crate) struct Server {
     collector: Collector,
     listener: Option<Listener>,
     api: TcpListener,
+    address: address::Announced,
     parts: Parts,
     view: Arc<View>,
     ready: Ready,
-    settings: Settings,
 }
 
 /// Where a server answers; printed when it is up.
@@ -97,6 +97,8 @@ impl Server {
 
         let token = Token::read_or_make(&settings.token_file())?;
         let api = hes_api::bind(&settings.api).await?;
+        // Before anybody is told that we are up: who is told looks for the address.
+        let address = address::Announced::write(&settings.data_dir.0, api.local_addr()?)?;
         let ready = Ready {
             ready: true,
             api: api.local_addr()?,
@@ -112,7 +114,7 @@ impl Server {
             models: Model::all().map(|(name, _)| name.clone()).collect(),
             config: settings.api.clone(),
         };
-        Ok(Self { store, collector, listener, api, parts, view, ready, settings })
+        Ok(Self { store, collector, listener, api, address, parts, view, ready })
     }
 
     /// Where it answers.
@@ -126,8 +128,7 @@ impl Server {
     ///
     /// When a part failed that the others cannot do without; the others are ended in order all the same.
     pub(crate) async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
-        let Self { store, collector, listener, api, parts, view, ready, settings } = self;
-        let address = address::Announced::write(&settings.data_dir.0, ready.api)?;
+        let Self { store, collector, listener, api, address, parts, view, ready: _ } = self;
         let api_stop = CancellationToken::new();
         let collecting = tokio::spawn(collector.run(stop.clone()));
         let serving = tokio::spawn(hes_api::serve(api, parts, api_stop.clone()));
@@ -145,8 +146,8 @@ impl Server {
         for helper in listening.into_iter().chain([watching, purging]) {
             helper.await.context("a helper task ended in a panic")?;
         }
-        store.close().await.context("closing the database")?;
         address.withdraw();
+        store.close().await.context("closing the database")?;
         tracing::info!("everything pending is committed, the database is closed");
         collected.and(served)
     }
