@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 
-use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
 use sqlx::{ConnectOptions, Row};
 
 use crate::store::{DATABASE_FILE, close, lock, owners_only, read_options};
@@ -102,6 +102,7 @@ pub async fn restore(backup: &Path, data_dir: &Path) -> Result<(), BackupError> 
         move |source| BackupError::File { path, source }
     };
     copy_privately(backup, &coming).map_err(failed(&coming))?;
+    leave_numbers_given_out_since(&coming).await?;
     File::open(&coming).and_then(|f| f.sync_all()).map_err(failed(&coming))?;
     // The old log goes before the new file comes: a log beside a file that it does not belong to would be replayed into it.
     for suffix in ["", "-wal"] {
@@ -122,6 +123,21 @@ pub async fn restore(backup: &Path, data_dir: &Path) -> Result<(), BackupError> 
     }
     std::fs::rename(&coming, &file).map_err(failed(&file))?;
     sync_folder_of(&file)
+}
+
+/// How many numbers a restored database leaves out: more than any server gives out between a backup and its restore.
+const NUMBERS_LEFT_OUT: i64 = 1 << 32;
+
+/// Numbers of readings are cursors in the hands of others. Those given out after the backup are not in it, and must not be
+/// given out again for other readings: billing would take these for ones it has.
+async fn leave_numbers_given_out_since(database: &Path) -> Result<(), StoreError> {
+    let options = SqliteConnectOptions::new().filename(database).journal_mode(SqliteJournalMode::Delete);
+    let mut connection = options.disable_statement_logging().connect().await?;
+    let sql = "UPDATE counter SET next = next + ? WHERE name IN ('reading', 'exchange')";
+    let moved = sqlx::query(sql).bind(NUMBERS_LEFT_OUT).execute(&mut connection).await;
+    close(connection).await?;
+    moved?;
+    Ok(())
 }
 
 /// Refuses what is not a whole database of a schema that we know.

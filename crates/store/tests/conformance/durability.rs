@@ -175,6 +175,24 @@ async fn restoring_keeps_what_was_there_and_refuses_what_is_no_backup() {
 }
 
 #[tokio::test]
+async fn a_number_given_out_after_the_backup_is_not_given_to_another_reading_after_the_restore() {
+    let bench = Bench::with_meters(1).await;
+    let meter = bench.meter("M1").await;
+    bench.read(bench.daily(meter, date(2026, 11, 1), 100)).await;
+    let file = bench.dir.path().join("copy.db");
+    bench.store.backup(&file).await.unwrap();
+    bench.read(bench.daily(meter, date(2026, 11, 2), 200)).await;
+    let given_out = bench.store.last_seq().await.unwrap();
+    bench.store.close().await.unwrap();
+
+    restore(&file, bench.dir.path()).await.unwrap();
+    let store = open(bench.dir.path(), &bench.key).await.unwrap();
+    let permit = store.writer().reserve(1).await.unwrap();
+    store.writer().record(permit, record(vec![bench.daily(meter, date(2026, 11, 3), 300)])).await.unwrap();
+    assert!(store.last_seq().await.unwrap() > given_out);
+}
+
+#[tokio::test]
 async fn what_is_too_old_goes_by_itself_every_hour() {
     let bench = Bench::with_meters(1).await;
     let meter = bench.meter("M1").await;
