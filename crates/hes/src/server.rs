@@ -135,7 +135,8 @@ impl Server {
         let listening = listener.map(|listener| tokio::spawn(listener.run(stop.clone())));
         let watching = tokio::spawn(view.clone().watch(store.clone(), stop.clone()));
 
-        let clock = || hes_model::UtcMicros::from(jiff::Timestamp::now());
+        let proof = view.clone();
+        let clock = move || proof.clock_is_proven().then(|| hes_model::UtcMicros::from(jiff::Timestamp::now()));
         let purging = tokio::spawn(store.clone().keep_within_retention(clock, stop.clone()));
 
         // A part that ends before it was told to is a failure: the others follow it.

@@ -63,6 +63,11 @@ impl View {
         self.figures().failure = Some(failure);
     }
 
+    /// Whether the host's clock is known to be right.
+    pub(super) fn clock_is_proven(&self) -> bool {
+        clock(self.board.snapshot().host_clock.as_ref()).proven
+    }
+
     fn figures(&self) -> MutexGuard<'_, Figures> {
         self.figures.lock().unwrap_or_else(PoisonError::into_inner)
     }

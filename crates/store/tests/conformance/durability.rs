@@ -193,14 +193,29 @@ async fn a_number_given_out_after_the_backup_is_not_given_to_another_reading_aft
 }
 
 #[tokio::test]
-async fn what_is_too_old_goes_by_itself_every_hour() {
+async fn what_is_too_old_goes_by_itself_every_hour_while_the_clock_is_proven() {
     let bench = Bench::with_meters(1).await;
     let meter = bench.meter("M1").await;
     bench.read(bench.daily(meter, TODAY, 5)).await;
     let much_later = hes_model::UtcMicros(bench.now().0 + 402 * 86_400_000_000);
     let stop = tokio_util::sync::CancellationToken::new();
     tokio::time::pause();
-    let purging = tokio::spawn(bench.store.clone().keep_within_retention(move || much_later, stop.clone()));
+    let proven = Arc::new(AtomicBool::new(false));
+    let looked = Arc::new(AtomicBool::new(false));
+    let clock = {
+        let (proven, looked) = (Arc::clone(&proven), Arc::clone(&looked));
+        move || {
+            looked.store(true, Ordering::Relaxed);
+            proven.load(Ordering::Relaxed).then_some(much_later)
+        }
+    };
+    let purging = tokio::spawn(bench.store.clone().keep_within_retention(clock, stop.clone()));
+    tokio::task::yield_now().await;
+    tokio::time::advance(Duration::from_secs(3601)).await;
+    while !looked.load(Ordering::Relaxed) {
+        tokio::task::yield_now().await;
+    }
+    proven.store(true, Ordering::Relaxed);
     tokio::task::yield_now().await;
     tokio::time::advance(Duration::from_secs(3601)).await;
     tokio::time::resume();
