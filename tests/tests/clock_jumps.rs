@@ -1,5 +1,4 @@
 //! The host's clock jumps while meters are read: nothing is lost, nothing doubled, and no meter's clock is set by it.
-#![expect(clippy::unwrap_used, reason = "a test may unwrap: the panic is the failed test")]
 
 use hes_tests::clock::ShiftedClock;
 use hes_tests::fleet::Fleet;

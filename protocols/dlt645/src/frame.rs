@@ -204,12 +204,12 @@ impl Dlt645 {
     #[inline]
     pub fn find<'a>(&self, input: &'a [u8]) -> Found<'a> {
         let wake_bytes = wake_up(input);
+        if let Some(surplus @ 1..) = wake_bytes.checked_sub(MAX_WAKE_UP) {
+            return Found::Skip(surplus, Why::Garbage);
+        }
         let bytes = input.split_at(wake_bytes).1;
         if bytes.is_empty() {
-            return match wake_bytes.checked_sub(MAX_WAKE_UP) {
-                None | Some(0) => Found::NeedMore,
-                Some(surplus) => Found::Skip(surplus, Why::Garbage),
-            };
+            return Found::NeedMore;
         }
         match frame(bytes) {
             Ok((rest, found)) => Found::Frame(Frame { wake_bytes, ..found }, input.len() - rest.len()),
@@ -324,6 +324,12 @@ mod tests {
         let false_start = [0x68, 1, 2, 3, 4, 5, 6, 0x68, 0x91, 0xFF];
         let stream = [&false_start[..], READ, &[0xFE; 40], READ].concat();
         assert_eq!(frames(&[&stream]), (vec![READ.to_vec(); 2], false_start.len() + 40));
+    }
+
+    #[test]
+    fn a_long_run_of_wake_up_bytes_is_not_kept_while_the_frame_behind_it_comes() {
+        let (begun, rest) = READ.split_at(11);
+        assert_eq!(frames(&[&[&[0xFE; 400], begun].concat(), rest]), (vec![READ.to_vec()], 400));
     }
 
     proptest! {
