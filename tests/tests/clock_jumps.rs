@@ -1,4 +1,4 @@
-//! The host's clock jumps while meters are read: nothing is lost, nothing doubled, and no meter's clock is set by it.
+//! The host's clock jumps by hours while meters are read: nothing is lost, nothing doubled, and it no longer counts as proven.
 
 use hes_tests::clock::ShiftedClock;
 use hes_tests::fleet::Fleet;

@@ -18,6 +18,9 @@ meters = [{ count = 2, first_address = "000000000001" }]
 const OLD: &str = "000000000001";
 const NEW: &str = "000000000002";
 
+/// The days of the plan, newest first.
+const DAYS: [&str; 7] = ["today", "yesterday", "today-2", "today-3", "today-4", "today-5", "today-6"];
+
 #[test]
 fn a_meter_replaced_in_mid_month_leaves_the_past_as_it_was_and_is_expected_from_its_first_day() {
     let fleet = Fleet::start(FLEET, None);
@@ -35,13 +38,13 @@ fn a_meter_replaced_in_mid_month_leaves_the_past_as_it_was_and_is_expected_from_
     site.json(&["plan", "add", "daily", "--all", "--from", "today-6"]);
     let success = |day: &str| site.json(&["report", "success", "--day", day, "--by", "area"]);
     let filled = |day: &str| wait_for("the day to be filled", || (open_slots(&success(day)) == (5, 0)).then_some(()));
-    for day in ["today", "yesterday", "today-3", "today-5"] {
+    for day in DAYS {
         filled(day);
     }
     let before: Value = success("today-5");
 
     site.json(&["meter", "replace", OLD, NEW, "--address", NEW, "--on", "today-3", "--ct", "30"]);
-    for day in ["today", "yesterday", "today-3", "today-5"] {
+    for day in DAYS {
         filled(day);
     }
     // The new meter is listed as not installed on that day; the figures stand.
