@@ -178,6 +178,9 @@ impl Channel {
     }
 
     /// Looks what is missing.
+        self.drift.retain(|meter| meters.contains_key(&meter));
+        self.clock_waits.retain(|meter, _| meters.contains_key(meter));
+        self.alerted.retain(|(meter, _), _| meters.contains_key(meter));
     async fn look(&mut self) -> Result<(), StoreError> {
         let now = wall_clock();
         self.last_look = Instant::now();
@@ -397,6 +400,9 @@ impl Channel {
         self.shared.board.update(&self.config.name, |status| {
             status.readings += report.stored as u64;
             status.failures += report.failed as u64;
+                if about == Some(About::Broadcast) {
+                    self.drift.broadcast_failed();
+                }
             if let Some(cause) = ended {
                 status.last_failure = Some((now, cause));
             }
@@ -462,12 +468,10 @@ impl Channel {
                 tracing::warn!(channel = %self.config.name, %why, "meters drift, and the time is not broadcast");
                 ledger.clock_sync_withheld(&self.config.name, &why, now).await?;
             }
-            Next::Broadcast(meters) => {
-                let Some(meter) = meters.iter().find_map(|meter| self.meters.get(meter)).map(Arc::clone) else {
-                    return Ok(());
-                };
-                self.start_broadcast(meter);
-            }
+            Next::Broadcast(meters) => match meters.iter().find_map(|meter| self.meters.get(meter)).map(Arc::clone) {
+                Some(meter) => self.start_broadcast(meter),
+                None => self.drift.broadcast_failed(),
+            },
         }
         Ok(())
     }
@@ -485,7 +489,6 @@ impl Channel {
     }
 
     async fn broadcast_ended(&mut self, sent: Result<UtcMicros, Failure>) -> Result<(), StoreError> {
-        let meters = self.drift.broadcast_done();
         match sent {
             Ok(at) => {
                 self.shared.metrics.broadcasts.inc();
@@ -493,7 +496,8 @@ impl Channel {
                 Ledger::of(&self.shared.store).broadcast_sent(&self.config.name, at, meters.len()).await
             }
             Err(failure) => {
-                tracing::warn!(channel = %self.config.name, %failure, "the time could not be broadcast");
+                self.drift.broadcast_failed();
+                tracing::warn!(channel = %self.config.name, %failure, "the time could not be broadcast; tried again at the next look");
                 Ok(())
             }
         }
@@ -513,6 +517,7 @@ impl Channel {
             }
             LinkState::Up { since, .. } if self.outage_noted => {
                 tracing::info!(channel = %self.config.name, "the channel is up again");
+                let meters = self.drift.broadcast_done();
                 self.shared.store.channel_up(&self.config.name, since).await?;
                 self.outage_noted = false;
             }

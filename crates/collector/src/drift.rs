@@ -85,7 +85,17 @@ impl Drift {
         }
     }
 
-    /// The broadcast is over; returns for whom it was. Their offsets are unknown until the next check.
+    /// The broadcast did not go out: it is still needed, and decided anew.
+    pub(crate) fn broadcast_failed(&mut self) {
+        self.under_way.clear();
+    }
+
+    /// Forgets meters that are no longer on the channel.
+    pub(crate) fn retain(&mut self, keep: impl Fn(MeterId) -> bool) {
+        self.needs.retain(|meter, _| keep(*meter));
+    }
+
+    /// The broadcast is out; returns for whom it was. Their offsets are unknown until the next check.
     pub(crate) fn broadcast_done(&mut self) -> BTreeSet<MeterId> {
         let served = std::mem::take(&mut self.under_way);
         self.needs.retain(|meter, _| !served.contains(meter));
@@ -136,6 +146,29 @@ mod tests {
         assert_eq!(drift.decide(Some(&proven()), noon, None), Next::Broadcast(both.clone()));
         assert!(!drift.may_decide(Checks::Made), "it is under way");
         assert_eq!(drift.broadcast_done(), both);
+        assert_eq!(drift.decide(Some(&proven()), noon, None), Next::Nothing);
+    }
+
+    #[test]
+    fn a_broadcast_that_did_not_go_out_is_decided_anew() {
+        let noon = date(2026, 3, 2).at(12, 0, 0, 0);
+        let mut drift = Drift::new(ClockConfig::default());
+        drift.wanted(ClockSync::Broadcast);
+        drift.seen(MeterId(1), &reading(100));
+        let needed = Next::Broadcast(BTreeSet::from([MeterId(1)]));
+        assert_eq!(drift.decide(Some(&proven()), noon, None), needed);
+        drift.broadcast_failed();
+        assert!(drift.may_decide(Checks::Made));
+        assert_eq!(drift.decide(Some(&proven()), noon, None), needed);
+    }
+
+    #[test]
+    fn a_meter_that_left_the_channel_calls_for_no_broadcast() {
+        let noon = date(2026, 3, 2).at(12, 0, 0, 0);
+        let mut drift = Drift::new(ClockConfig::default());
+        drift.wanted(ClockSync::Broadcast);
+        drift.seen(MeterId(1), &reading(100));
+        drift.retain(|meter| meter != MeterId(1));
         assert_eq!(drift.decide(Some(&proven()), noon, None), Next::Nothing);
     }
 
