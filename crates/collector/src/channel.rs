@@ -310,22 +310,24 @@ impl Channel {
     async fn start_read(&mut self, read: OnDemandRead) -> Result<(), StoreError> {
         hes_failpoint::hit("collector.channel.read_taken");
         let Some(meter) = self.meters.get(&read.meter).map(Arc::clone) else {
-            return self.shared.store.return_read(read.id).await;
+            let detail = "the meter was moved to another channel or retired after the read was asked for; ask again";
+            return self.refuse_read(&read, Failure::new(FailureKind::Interrupted, detail)).await;
         };
         match self.asked_by(&read) {
             Ok((asked, series)) => {
                 self.start(Job::of_read(meter, read.id, read.request, asked, series), Some(read.deadline));
                 Ok(())
             }
-            Err(failure) => {
-                let failures = [OnDemandFailure { register: None, failure }];
-                self.shared.store.finish_read(read.id, &failures, wall_clock()).await
-            }
+            Err(failure) => self.refuse_read(&read, failure).await,
         }
     }
 
     /// The slots of a person's request. A value of now belongs to the second in which it was taken up.
     fn asked_by(&self, read: &OnDemandRead) -> Result<(Asked, Option<Series>), Failure> {
+        if !self.meters.contains_key(&read.meter) {
+            // It may have come to the channel after our last look at the archive.
+            self.load_meters().await?;
+        }
         let calendar = self.shared.store.calendar();
         let days = |days: &[Date]| days.iter().map(|day| calendar.day_start(*day)).collect::<Vec<_>>();
         let (series, registers, times) = match &read.request {
@@ -341,6 +343,11 @@ impl Channel {
             Request::Daily { registers, days: wanted } => (Series::Daily, registers, days(wanted)),
             Request::Monthly { registers, months } => (Series::Monthly, registers, days(months)),
             Request::Interval { registers, minutes, from, to } => {
+    async fn refuse_read(&self, read: &OnDemandRead, failure: Failure) -> Result<(), StoreError> {
+        let failures = [OnDemandFailure { register: None, failure }];
+        self.shared.store.finish_read(read.id, &failures, wall_clock()).await
+    }
+
                 let step = i64::from((*minutes).max(1)) * 60_000_000;
                 let (from, to) = (calendar.instant(*from).0, calendar.instant(*to).0);
                 let times = (0..).map(|n| UtcMicros(from + n * step)).take_while(|at| at.0 < to);

@@ -141,6 +141,39 @@ async fn a_dead_meter_costs_one_question_and_a_person_s_read_brings_it_back() {
 }
 
 #[tokio::test]
+async fn a_read_of_a_meter_that_left_the_channel_meanwhile_is_refused_and_holds_nobody_up() {
+    let town = Town::found(&one_bus(2), 2).await;
+    let (gone, other) = (town.meter(FIRST).await, town.meter(FIRST + 1).await);
+    let request = Request::Instant { registers: vec![obis("frequency")] };
+    let deadline = UtcMicros(now().0 + 3_600_000_000);
+    let id = town.store.submit_read(gone, &request, "test", now(), deadline).await.expect("queued");
+    town.retire(FIRST).await;
+    let running = town.collect(quick()).await;
+    let read = town.store.wait_for_read(id, town::PATIENCE).await.expect("the store answers").expect("the read");
+    assert_eq!(read.state, OnDemandState::Failed);
+    assert!(read.failures[0].failure.detail.contains("retired"), "{:?}", read.failures);
+    let id = town.store.submit_read(other, &request, "test", now(), deadline).await.expect("queued");
+    let read = town.store.wait_for_read(id, town::PATIENCE).await.expect("the store answers").expect("the read");
+    assert_eq!(read.state, OnDemandState::Done);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_person_gets_every_point_of_a_profile_longer_than_a_planned_dialogue() {
+    let town = Town::found(&one_bus(1), 4).await;
+    let meter = town.meter(FIRST).await;
+    let today = town.zone.to_datetime(jiff::Timestamp::now()).date().at(0, 0, 0, 0);
+    let from = today.checked_sub(jiff::Span::new().days(3)).expect("a day");
+    let request = Request::Interval { registers: vec![obis("import_active_total")], minutes: 15, from, to: today };
+    let deadline = UtcMicros(now().0 + 60_000_000);
+    let id = town.store.submit_read(meter, &request, "test", now(), deadline).await.expect("queued");
+    let running = town.collect(quick()).await;
+    let read = town.store.wait_for_read(id, town::PATIENCE).await.expect("the store answers").expect("the read");
+    assert_eq!((read.values.len(), read.failures), (3 * 96, Vec::new()));
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn each_way_to_fail_is_recorded_by_its_cause_and_made_good_afterwards() {
     for (fault, cause) in [
         (Fault::Silent, FailureKind::NoReply),

@@ -233,18 +233,6 @@ impl Store {
         Ok(reads)
     }
 
-    /// Gives a read back that was taken and not begun, so that it is taken again.
-    pub async fn return_read(&self, id: OnDemandId) -> Result<(), StoreError> {
-        let mut turn = self.inner.gate.begin(Urgency::Urgent, Durability::Process).await?;
-        sqlx::query("UPDATE on_demand SET state = 'queued', started_at = NULL WHERE id = ? AND state = 'running'")
-            .bind(id.0)
-            .execute(turn.connection())
-            .await?;
-        turn.commit().await?;
-        self.on_demand_changed();
-        Ok(())
-    }
-
     /// Ends a read. Its values are those of the dialogues recorded for it; without failures it is done.
     pub async fn finish_read(
         &self,

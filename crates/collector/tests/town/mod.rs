@@ -11,7 +11,7 @@ use hes_collector::{
 use hes_driver::identify;
 use hes_model::{
     ChannelConfig, ChannelName, CommAddress, DecodeLevels, DialIn, Effective, Endpoint, LineSettings, MeterId, MeterNo,
-    Obis, Plan, PlanName, Protocol, Registration, Schedule, Scope, Task, UtcMicros, Window, registers,
+    MeterState, Obis, Plan, PlanName, Protocol, Registration, Schedule, Scope, Task, UtcMicros, Window, registers,
 };
 use hes_sim::{Endpoint as SimEndpoint, Fleet, FleetConfig, RunningFleet, StartOptions};
 use hes_store::{MasterKey, MeterRow, Store, StoreConfig};
@@ -148,6 +148,32 @@ impl Town {
             });
         }
         let report = self.store.import_meters(rows, now()).await.expect("meters are taken");
+        assert!(report.bad.is_empty(), "{:?}", report.bad);
+    }
+
+    /// Takes a meter out of service.
+    pub(crate) async fn retire(&self, address: u64) {
+        let no = MeterNo::new(&format!("{address:012}")).expect("a number");
+        let view = self.store.meter(&no).await.expect("the store answers").expect("the meter is there");
+        let row = MeterRow {
+            line: 2,
+            no,
+            protocol: view.meter.protocol,
+            address: view.meter.address,
+            model: None,
+            channel: view.meter.channel.expect("a channel"),
+            area: self.fleet.fleet().buses().first().expect("a bus").area().parse().expect("a code"),
+            service_point: format!("SP{address:012}").parse().expect("a number"),
+            customer: None,
+            customer_name: None,
+            ct: None,
+            pt: None,
+            installed_from: None,
+            groups: None,
+            password: None,
+            state: Some(MeterState::Retired),
+        };
+        let report = self.store.import_meters(vec![row], now()).await.expect("the meter is taken");
         assert!(report.bad.is_empty(), "{:?}", report.bad);
     }
 
