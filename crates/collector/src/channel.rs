@@ -351,7 +351,7 @@ impl Channel {
                 let step = i64::from((*minutes).max(1)) * 60_000_000;
                 let (from, to) = (calendar.instant(*from).0, calendar.instant(*to).0);
                 let times = (0..).map(|n| UtcMicros(from + n * step)).take_while(|at| at.0 < to);
-                (Series::Interval(*minutes), registers, times.take(self.desk.slots_per_dialogue).collect())
+                (Series::Interval(*minutes), registers, times.collect())
             }
         };
         let slots = times.iter().flat_map(|time| registers.iter().map(|register| (*register, *time)));

@@ -26,6 +26,8 @@ const REGISTERS_MAX: usize = 64;
 const SLOTS_MAX: usize = 62;
 /// Longest stretch of load profile of one read.
 const INTERVAL_DAYS_MAX: i64 = 31;
+/// Most points of one read, over all registers: six registers every quarter of an hour for those days.
+const POINTS_MAX: i64 = 20_000;
 
 /// Who asks, as the store notes it: there is one token, so one asker.
 const ASKED_BY: &str = "api";
@@ -177,7 +179,7 @@ fn request_of(what: ReadWhat) -> Result<Request, Problem> {
         }
         ReadWhat::Interval { registers, minutes, from, to } => {
             let registers = codes(&registers)?;
-            interval(minutes, from, to)?;
+            interval(minutes, from, to, registers.len())?;
             Request::Interval { registers, minutes, from, to }
         }
         ReadWhat::Clock => Request::Clock,
@@ -203,7 +205,7 @@ fn slots(what: &str, days: Vec<Date>) -> Result<Vec<Date>, Problem> {
     Ok(days.into_iter().collect::<BTreeSet<_>>().into_iter().collect())
 }
 
-fn interval(minutes: u8, from: DateTime, to: DateTime) -> Result<(), Problem> {
+fn interval(minutes: u8, from: DateTime, to: DateTime, registers: usize) -> Result<(), Problem> {
     if ![1, 5, 15, 30, 60].contains(&minutes) {
         return Err(invalid(format!("minutes: {minutes} is not one of 1, 5, 15, 30, 60")));
     }
@@ -214,6 +216,10 @@ fn interval(minutes: u8, from: DateTime, to: DateTime) -> Result<(), Problem> {
     let length = to.duration_since(from);
     if length.as_secs() <= 0 || length.as_secs() > INTERVAL_DAYS_MAX * 86_400 {
         return Err(invalid(format!("from must lie before to, by at most {INTERVAL_DAYS_MAX} days")));
+    }
+    let points = length.as_mins() / i64::from(minutes) * i64::try_from(registers).unwrap_or(i64::MAX);
+    if points > POINTS_MAX {
+        return Err(invalid(format!("{points} points are asked for, at most {POINTS_MAX} are read at once")));
     }
     Ok(())
 }
@@ -247,6 +253,7 @@ mod tests {
         assert!(profile(15, "2026-07-01T00:01:00", "2026-07-02T00:00:00").contains("grid"));
         assert!(profile(15, "2026-07-02T00:00:00", "2026-07-01T00:00:00").contains("before"));
         assert!(profile(15, "2026-07-01T00:00:00", "2026-08-02T00:00:00").contains("31 days"));
+        assert!(profile(1, "2026-07-01T00:00:00", "2026-07-20T00:00:00").contains("27360 points"));
         assert!(with(r#"{"series":"instant","registers":["voltage_a"],"colour":1}"#).contains("colour"));
     }
 
