@@ -119,21 +119,27 @@ impl Records {
         let command = Command::Read { item, blocks: Some(records), since: Some(since) };
         let mut before: Option<Vec<DateTime>> = None;
         let failure = loop {
-            let answered = match dialogue.ask(&command, LONGEST_DATA).await? {
-                Reply::Data(answered) if !answered.data.is_empty() => answered,
-                Reply::Refused(refusal) if refusal.errors.not_authorised() => break refusal.failure,
-                Reply::Data(_) | Reply::Refused(_) => return self.without_records(dialogue, window).await,
+            let (records, proof) = match dialogue.ask(&command, LONGEST_DATA).await? {
+                Reply::Data(answered) if !answered.data.is_empty() => {
+                    let records = taking::latched(item, &answered.data);
+                    if let Err(failure) = in_order(&records, window.from) {
+                        break failure;
+                    }
+                    (records, Some(answered.proof))
+                }
+                // Busy, or without authority: that says nothing of what the meter holds.
+                Reply::Refused(refusal) if !refusal.errors.no_such_data() => break refusal.failure,
+                Reply::Data(_) | Reply::Refused(_) => (Vec::new(), None),
                 Reply::Spoiled(failure) => break failure,
             };
-            let records = taking::latched(item, &answered.data);
-            if let Err(failure) = in_order(&records, window.from) {
-                break failure;
-            }
             // That the meter does not hold a record is a verdict for good, and a time damaged under a right check sum, or
-            // a late answer to another question, looks the same: an answer with a hole must come twice.
+            // a late answer to another question, looks the same: an answer with a hole, or a refusal, must come twice.
             let times: Vec<DateTime> = records.iter().map(|record| record.at).collect();
-            if self.has_no_hole(window, &times) || before.as_ref() == Some(&times) {
-                return Ok(self.hand_out(dialogue, window, records, answered.proof));
+            if !times.is_empty() && self.has_no_hole(window, &times) || before.as_ref() == Some(&times) {
+                return match proof {
+                    Some(proof) => Ok(self.hand_out(dialogue, window, records, proof)),
+                    None => self.without_records(dialogue, window).await,
+                };
             }
             if before.is_some() {
                 break Failure::new(FailureKind::WrongItem, "twice asked, the meter answered with other records");
@@ -190,9 +196,10 @@ impl Records {
                     Some(record) => *end = record.at,
                     None => return Ok(Err(Failure::new(FailureKind::WrongItem, format!("{item} shows no time")))),
                 },
-                Reply::Refused(refusal) => {
+                Reply::Refused(refusal) if refusal.errors.no_such_data() => {
                     return Ok(Err(refusal.because(FailureKind::NotSupported, "the meter holds no load profile")));
                 }
+                Reply::Refused(refusal) => return Ok(Err(refusal.failure)),
                 Reply::Spoiled(failure) => return Ok(Err(failure)),
             }
         }

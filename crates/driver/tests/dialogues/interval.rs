@@ -105,6 +105,24 @@ fn what_is_older_than_the_memory_is_not_held_and_costs_few_exchanges() {
 }
 
 #[test]
+fn a_refusal_that_does_not_speak_of_the_data_or_comes_once_costs_no_record() {
+    let to = FROM.date().at(1, 30, 0, 0);
+    for (errors, times) in [(0x01, 1), (0x01, 9), (0x02, 1)] {
+        let read = read(&["import_active_total"], FROM, to, |meter| {
+            let mut left = times;
+            meter.trick = Some(Box::new(move |_, data| {
+                let refused = data.len() == 10 && left > 0;
+                left -= i32::from(refused);
+                refused.then(|| Heard::Bytes(frame(OWN, 0xD1, &[errors])))
+            }));
+        });
+        assert_eq!(read.ended, Ok(()));
+        let causes: Vec<_> = every(15, FROM, to).into_iter().filter_map(|slot| read.cause(slot)).collect();
+        assert!(causes.iter().all(|cause| *cause == FailureKind::Refused), "{errors:02X}: {causes:?}");
+    }
+}
+
+#[test]
 fn what_is_not_recorded_yet_is_asked_for_again_later() {
     let from = date(2026, 11, 24).at(9, 30, 0, 0);
     let to = date(2026, 11, 24).at(10, 30, 0, 0);
