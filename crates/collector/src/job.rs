@@ -158,7 +158,7 @@ impl Job {
         let registers: BTreeSet<Obis> = notes.values.iter().map(|value| value.register).collect();
         let connection = desk.limits.connection(&self.meter.spec.model, self.meter.transformers);
         Ledger::of(&desk.store)
-            .background(self.meter.id, connection, self.task.series, &registers, self.task.asked.span())
+            .background(&self.meter, connection, self.task.series, &registers, self.task.asked.span())
             .await
     }
 

@@ -5,12 +5,14 @@ use std::ops::Deref;
 use std::time::Duration;
 
 use hes_driver::{Model, capabilities};
-use hes_model::{ChannelName, Class, ClockSync, MeterId, MeterSpec, Obis, PlanName, Series, Transformers, UtcMicros};
+use hes_model::{
+    ChannelName, Class, ClockSync, MeterId, MeterSpec, Obis, PlanName, Protocol, Series, Transformers, UtcMicros,
+};
 use hes_store::{
     ChannelMeter, ClockDue, Event, KnownValue, MemoryDepth, MeterFilter, OpenSlot, Severity, Store, StoreError,
     WorkQuery,
 };
-use hes_validation::{Background, Connection, Known};
+use hes_validation::{Background, Connection, DemandTimes, Known};
 
 use crate::agenda::{What, Work};
 
@@ -128,7 +130,7 @@ impl<'a> Ledger<'a> {
     /// What is known of a meter around the slots from `span`, for registers of which something was read.
     pub(crate) async fn background(
         self,
-        meter: MeterId,
+        meter: &Metered,
         connection: Connection,
         series: Option<Series>,
         registers: &BTreeSet<Obis>,
@@ -138,12 +140,17 @@ impl<'a> Ledger<'a> {
         let mut clock_offset_seconds = None;
         if let (Some(series), Some((from, to)), false) = (series, span, registers.is_empty()) {
             let wanted: Vec<_> = registers.iter().flat_map(|register| compared_with(*register, series)).collect();
-            for value in self.0.known_values(meter, &wanted, from, to).await? {
+            for value in self.0.known_values(meter.id, &wanted, from, to).await? {
                 known.entry(value.register).or_default().push(as_known(&value));
             }
-            clock_offset_seconds = self.0.last_clock(meter).await?.map(|clock| clock.offset_ms / 1000);
+            clock_offset_seconds = self.0.last_clock(meter.id).await?.map(|clock| clock.offset_ms / 1000);
         }
-        Ok(Background { zone: self.0.calendar().zone().clone(), connection, clock_offset_seconds, known })
+        let demand_times = match meter.spec.protocol {
+            Protocol::Dlt645v2007 => DemandTimes::Told,
+            Protocol::Dlt645v1997 => DemandTimes::Apart,
+        };
+        let zone = self.0.calendar().zone().clone();
+        Ok(Background { zone, connection, demand_times, clock_offset_seconds, known })
     }
 
     /// When the newest reading was received: it cannot be earlier now.

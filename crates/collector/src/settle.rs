@@ -334,7 +334,7 @@ mod tests {
 
     use hes_driver::{Env, Outcome};
     use hes_model::{ExchangeProof, ModelName, Quantity, ReceivedAt, Transformers, Unit};
-    use hes_validation::Known;
+    use hes_validation::{DemandTimes, Known};
     use jiff::civil::date;
     use jiff::tz::TimeZone;
 
@@ -371,6 +371,7 @@ mod tests {
         Background {
             zone: zone(),
             connection: Limits::default().connection(&ModelName::new("x").expect("a name"), Transformers::DIRECT),
+            demand_times: DemandTimes::Told,
             clock_offset_seconds: None,
             known: BTreeMap::from([(IMPORT, known.clone()), (EXPORT, known)]),
         }

@@ -22,6 +22,15 @@ pub struct Known {
     pub value: Quantity,
 }
 
+/// Whether a meter tells with a maximum demand when it occurred.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DemandTimes {
+    /// It does: one without a time is damaged.
+    Told,
+    /// It keeps that under another item (DL/T 645-1997), which is not read.
+    Apart,
+}
+
 /// What is known of a meter besides the values to be judged.
 #[derive(Debug, Clone)]
 pub struct Background {
@@ -29,6 +38,8 @@ pub struct Background {
     pub zone: TimeZone,
     /// What its terminals can carry.
     pub connection: Connection,
+    /// Whether its demands come with their time.
+    pub demand_times: DemandTimes,
     /// Its clock minus ours at the last check, if there was one.
     pub clock_offset_seconds: Option<i64>,
     /// Good values of the registers concerned around the slots concerned, at least the nearest before and after; any order.

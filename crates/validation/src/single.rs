@@ -2,7 +2,7 @@
 
 use hes_model::{MeterClock, NoValue, Observed, Quantity, Reading, Register, RegisterKind, Series, Unit, registers};
 
-use crate::{Background, Limits, Rule};
+use crate::{Background, DemandTimes, Limits, Rule};
 
 /// Rules `reading` breaks by itself.
 pub(crate) fn broken_alone(reading: &Reading, background: &Background, limits: &Limits) -> Vec<Rule> {
@@ -51,7 +51,8 @@ fn exceeds(power: &Quantity, max_watts: u32) -> bool {
 /// A maximum demand of zero may come without a time; any other occurred before its latch and not too long ago.
 fn demand_time_fits(reading: &Reading, background: &Background, limits: &Limits) -> bool {
     let Some(MeterClock(occurred)) = reading.occurred else {
-        return matches!(reading.value, Observed::Number(Quantity { mantissa: 0, .. }));
+        return background.demand_times == DemandTimes::Apart
+            || matches!(reading.value, Observed::Number(Quantity { mantissa: 0, .. }));
     };
     let latched = match reading.series {
         Series::Instant => background.civil(reading.captured.0),

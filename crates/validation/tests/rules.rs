@@ -6,7 +6,7 @@ use hes_model::{
     CapturedAt, MeterClock, MeterId, ModelName, NoValue, Obis, Observed, Quality, Quantity, Reading, ReceivedAt,
     Series, Transformers, Unit, UtcMicros, registers,
 };
-use hes_validation::{Background, Known, Limits, judge};
+use hes_validation::{Background, DemandTimes, Known, Limits, judge};
 use jiff::civil::date;
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
@@ -45,6 +45,7 @@ fn background() -> Background {
     Background {
         zone: TimeZone::UTC,
         connection: Limits::default().connection(&ModelName::new("x").expect("a name"), Transformers::DIRECT),
+        demand_times: DemandTimes::Told,
         clock_offset_seconds: None,
         known: BTreeMap::new(),
     }
@@ -199,6 +200,10 @@ fn v08_wants_a_demand_to_have_occurred_before_its_latch() {
     assert_eq!(demand(12_345, Some(date(1969, 10, 1))), "V08");
     assert_eq!(demand(12_345, None), "V08");
     assert_eq!(demand(0, None), "", "no demand yet");
+    let value = Observed::Number(Quantity::new(12_345, 4, Unit::Kw));
+    let untimed = reading(register("import_active_demand_total"), Series::Monthly, 10 * DAY, value);
+    let of_1997 = Background { demand_times: DemandTimes::Apart, ..background() };
+    assert_eq!(broken(&[untimed], &of_1997), [""], "the 1997 edition tells no time with it");
 }
 
 #[test]
