@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hes_model::{Class, MeterId, Obis, PlanName, Priority, Series, UtcMicros};
 use hes_store::Slot;
+use tokio::time::Instant;
 
 use crate::drift::Checks;
 use crate::silence::{Silence, Standing};
@@ -65,7 +66,7 @@ impl Agenda {
     }
 
     /// The next piece of work that may be done now. Its meter is busy until [`Agenda::done`].
-    pub(crate) fn next(&mut self, now: UtcMicros, silence: &Silence) -> Option<(Work, Extent)> {
+    pub(crate) fn next(&mut self, now: Instant, silence: &Silence) -> Option<(Work, Extent)> {
         let meter = *self
             .work
             .iter()
@@ -158,7 +159,7 @@ mod tests {
 
     fn order(agenda: &mut Agenda, silence: &Silence) -> Vec<(i64, String)> {
         let mut order = Vec::new();
-        while let Some((work, _)) = agenda.next(NOW, silence) {
+        while let Some((work, _)) = agenda.next(Instant::now(), silence) {
             order.push((work.meter.0, work.plan.to_string()));
             agenda.done(work.meter);
         }
@@ -186,12 +187,12 @@ mod tests {
     fn a_meter_has_one_dialogue_at_a_time() {
         let mut agenda = Agenda::default();
         agenda.replace(vec![piece(1, "a", Class::Scheduled, 0), piece(1, "b", Class::Scheduled, 0)]);
-        assert!(agenda.next(NOW, &silence()).is_some());
-        assert!(agenda.next(NOW, &silence()).is_none());
+        assert!(agenda.next(Instant::now(), &silence()).is_some());
+        assert!(agenda.next(Instant::now(), &silence()).is_none());
         agenda.replace(vec![piece(1, "a", Class::Scheduled, 0)]);
         assert_eq!(agenda.queued(), 1, "what is being asked is not missing, and the rest is kept");
         agenda.done(MeterId(1));
-        let (next, _) = agenda.next(NOW, &silence()).expect("the rest");
+        let (next, _) = agenda.next(Instant::now(), &silence()).expect("the rest");
         assert_eq!(next.plan.as_str(), "b");
     }
 
@@ -199,9 +200,10 @@ mod tests {
     fn a_silent_meter_is_left_alone_and_then_only_probed() {
         let mut agenda = Agenda::default();
         let mut silence = silence();
-        let next = silence.observed(MeterId(1), NOW);
+        let now = Instant::now();
+        let next = silence.observed(MeterId(1), now);
         agenda.replace(vec![piece(1, "a", Class::Scheduled, 0)]);
-        assert!(agenda.next(NOW, &silence).is_none());
+        assert!(agenda.next(now, &silence).is_none());
         let (_, extent) = agenda.next(next, &silence).expect("its probe is due");
         assert_eq!(extent, Extent::Probe);
     }

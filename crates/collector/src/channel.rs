@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hes_model::{ChannelConfig, Class, Failure, FailureKind, MeterId, Request, Series, UtcMicros};
-use hes_store::{OnDemandFailure, OnDemandRead, Store, StoreError};
+use hes_store::{Age, OnDemandFailure, OnDemandRead, Store, StoreError};
 use jiff::civil::Date;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -19,6 +19,7 @@ use crate::agenda::{Agenda, Extent, What, Work};
 use crate::batch::{Asked, batches};
 use crate::config::CollectorConfig;
 use crate::drift::{Checks, Drift, Next, Verdict};
+use crate::host_clock::HostClock;
 use crate::job::{Cause, Desk, Job, Report};
 use crate::ledger::{Alert, Ledger, Metered};
 use crate::metrics::CollectorMetrics;
@@ -76,7 +77,9 @@ pub(crate) struct Channel {
     /// What each running task is about, to be found when it panics.
     running: HashMap<tokio::task::Id, About>,
     /// Meters whose clock could not be read though they answer: how often, and when again.
-    clock_waits: HashMap<MeterId, (u32, UtcMicros)>,
+    clock_waits: HashMap<MeterId, (u32, Instant)>,
+    /// Whether the wall clock is good enough to give slots up by. Of its own, as it must be looked at with each use.
+    clock: HostClock,
     /// Ends the turns on the line.
     close: CancellationToken,
     /// Whether the last look found more than it was given.
@@ -104,6 +107,7 @@ impl Channel {
         Self {
             silence: Silence::new(shared.config.retry.clone()),
             drift: Drift::new(shared.config.clock.clone()),
+            clock: HostClock::new(shared.config.clock.clone(), UtcMicros(0)),
             config,
             desk: Arc::new(desk),
             turnstile,
@@ -174,24 +178,27 @@ impl Channel {
         let meters = &self.meters;
         self.agenda.retain(|meter| meters.contains_key(&meter));
         self.silence.retain(|meter| meters.contains_key(&meter));
+        self.drift.retain(|meter| meters.contains_key(&meter));
+        self.clock_waits.retain(|meter, _| meters.contains_key(meter));
+        self.alerted.retain(|(meter, _), _| meters.contains_key(meter));
         Ok(())
     }
 
     /// Looks what is missing.
-        self.drift.retain(|meter| meters.contains_key(&meter));
-        self.clock_waits.retain(|meter, _| meters.contains_key(meter));
-        self.alerted.retain(|(meter, _), _| meters.contains_key(meter));
     async fn look(&mut self) -> Result<(), StoreError> {
         let now = wall_clock();
         self.last_look = Instant::now();
-        let leave_out = self.silence.left_alone(now).chain(self.agenda.busy().iter().copied()).collect();
-        let found = Ledger::of(&self.shared.store).missing(&self.config.name, leave_out, self.settle(), now).await?;
+        let age = self.age(now);
+        let leave_out = self.silence.left_alone(self.last_look).chain(self.agenda.busy().iter().copied()).collect();
+        let found =
+            Ledger::of(&self.shared.store).missing(&self.config.name, leave_out, self.settle(), (now, age)).await?;
         self.more = found.more;
         if let Some(sync) = found.sync {
             self.drift.wanted(sync);
         }
         let waits = |work: &Work| {
-            work.what == What::Clock && self.clock_waits.get(&work.meter).is_some_and(|(_, next)| now < *next)
+            work.what == What::Clock
+                && self.clock_waits.get(&work.meter).is_some_and(|(_, next)| self.last_look < *next)
         };
         self.shared.board.update(&self.config.name, |status| status.looks += 1);
         self.agenda.replace(found.work.into_iter().filter(|work| !waits(work)).collect());
@@ -200,6 +207,15 @@ impl Channel {
         self.shared.store.expire_reads(now).await?;
         self.note_outage(now).await?;
         self.sync_clocks(now).await
+    }
+
+    /// A wall clock that is wrong for a minute must not cost a slot that the meter still holds.
+    fn age(&mut self, now: UtcMicros) -> Age {
+        let monotonic = std::time::Instant::now();
+        self.clock.observe(now, monotonic);
+        let proven = self.shared.board.proof().is_some_and(|proof| proof.is_proven());
+        let good = self.clock.has_settled(monotonic) || proven && self.clock.jumped_lately(monotonic).is_none();
+        if good { Age::Counts } else { Age::Doubted }
     }
 
     fn settle(&self) -> Duration {
@@ -212,10 +228,11 @@ impl Channel {
         const MINUTE: i64 = 60_000_000;
         let settle = i64::from(self.shared.config.after_latch_seconds) * 1_000_000;
         let minute = MINUTE - (now.0 - settle).rem_euclid(MINUTE);
-        let due = self.silence.next(now).into_iter().chain(self.next_retry).min();
-        let due = due.map_or(i64::MAX, |next| next.since(now)).max(0);
-        let wait = Duration::from_micros(minute.min(due).unsigned_abs());
-        wait.min(self.shared.config.look_again())
+        let until = |at: UtcMicros| Duration::from_micros(at.since(now).max(0).unsigned_abs());
+        let started = Instant::now();
+        let probe = self.silence.next(started).map(|next| next.saturating_duration_since(started));
+        let due = probe.into_iter().chain(self.next_retry.map(until));
+        due.fold(Duration::from_micros(minute.unsigned_abs()).min(self.shared.config.look_again()), Duration::min)
     }
 
     /// Starts dialogues until enough are under way.
@@ -223,7 +240,7 @@ impl Channel {
         if !self.turnstile.state().borrow().is_up() {
             return;
         }
-        let now = wall_clock();
+        let now = Instant::now();
         while self.planned() < usize::from(self.shared.config.dialogues_per_channel) {
             let Some((work, extent)) = self.agenda.next(now, &self.silence) else { break };
             let Some(meter) = self.meters.get(&work.meter).map(Arc::clone) else {
@@ -309,6 +326,10 @@ impl Channel {
 
     async fn start_read(&mut self, read: OnDemandRead) -> Result<(), StoreError> {
         hes_failpoint::hit("collector.channel.read_taken");
+        if !self.meters.contains_key(&read.meter) {
+            // It may have come to the channel after our last look at the archive.
+            self.load_meters().await?;
+        }
         let Some(meter) = self.meters.get(&read.meter).map(Arc::clone) else {
             let detail = "the meter was moved to another channel or retired after the read was asked for; ask again";
             return self.refuse_read(&read, Failure::new(FailureKind::Interrupted, detail)).await;
@@ -322,12 +343,13 @@ impl Channel {
         }
     }
 
+    async fn refuse_read(&self, read: &OnDemandRead, failure: Failure) -> Result<(), StoreError> {
+        let failures = [OnDemandFailure { register: None, failure }];
+        self.shared.store.finish_read(read.id, &failures, wall_clock()).await
+    }
+
     /// The slots of a person's request. A value of now belongs to the second in which it was taken up.
     fn asked_by(&self, read: &OnDemandRead) -> Result<(Asked, Option<Series>), Failure> {
-        if !self.meters.contains_key(&read.meter) {
-            // It may have come to the channel after our last look at the archive.
-            self.load_meters().await?;
-        }
         let calendar = self.shared.store.calendar();
         let days = |days: &[Date]| days.iter().map(|day| calendar.day_start(*day)).collect::<Vec<_>>();
         let (series, registers, times) = match &read.request {
@@ -343,11 +365,6 @@ impl Channel {
             Request::Daily { registers, days: wanted } => (Series::Daily, registers, days(wanted)),
             Request::Monthly { registers, months } => (Series::Monthly, registers, days(months)),
             Request::Interval { registers, minutes, from, to } => {
-    async fn refuse_read(&self, read: &OnDemandRead, failure: Failure) -> Result<(), StoreError> {
-        let failures = [OnDemandFailure { register: None, failure }];
-        self.shared.store.finish_read(read.id, &failures, wall_clock()).await
-    }
-
                 let step = i64::from((*minutes).max(1)) * 60_000_000;
                 let (from, to) = (calendar.instant(*from).0, calendar.instant(*to).0);
                 let times = (0..).map(|n| UtcMicros(from + n * step)).take_while(|at| at.0 < to);
@@ -383,6 +400,9 @@ impl Channel {
             }
             Ok((_, Done::Broadcast(sent))) => self.broadcast_ended(sent).await?,
             Err(error) => {
+                if about == Some(About::Broadcast) {
+                    self.drift.broadcast_failed();
+                }
                 self.shared.metrics.panics.inc();
                 tracing::error!(channel = %self.config.name, %error, "a dialogue ended in a panic; its slots are asked again");
             }
@@ -399,17 +419,15 @@ impl Channel {
         if report.answered {
             self.silence.broken(meter);
         } else if report.silent() {
-            let next = self.silence.observed(meter, now);
-            tracing::debug!(channel = %self.config.name, meter = %report.meter.no, %next, "the meter is silent");
-            self.next_look = self.next_look.min(Instant::now() + self.until_next_look(now));
+            let silent_at = Instant::now();
+            let wait = self.silence.observed(meter, silent_at) - silent_at;
+            tracing::debug!(channel = %self.config.name, meter = %report.meter.no, ?wait, "the meter is silent");
+            self.next_look = self.next_look.min(silent_at + self.until_next_look(now));
         }
         let ended = report.ended.as_ref().map(ToString::to_string);
         self.shared.board.update(&self.config.name, |status| {
             status.readings += report.stored as u64;
             status.failures += report.failed as u64;
-                if about == Some(About::Broadcast) {
-                    self.drift.broadcast_failed();
-                }
             if let Some(cause) = ended {
                 status.last_failure = Some((now, cause));
             }
@@ -417,19 +435,19 @@ impl Channel {
         self.shared.metrics.dead_meters(&self.config.name, self.silence.dead());
         self.raise_alerts(&report, now).await?;
         if matches!(report.cause, Cause::Plan(_)) && report.class == Class::Clock {
-            self.clock_checked(&report, now);
+            self.clock_checked(&report);
             self.sync_clocks(now).await?;
         }
         Ok(())
     }
 
     /// A clock that could not be read though its meter answers is not asked for again at once.
-    fn clock_checked(&mut self, report: &Report, now: UtcMicros) {
+    fn clock_checked(&mut self, report: &Report) {
         if report.clock.is_some() {
             self.clock_waits.remove(&report.meter());
         } else if report.answered {
             let times = self.clock_waits.get(&report.meter()).map_or(0, |(times, _)| *times);
-            let next = now.plus(self.shared.config.retry.slot_wait(times));
+            let next = Instant::now() + self.shared.config.retry.slot_wait(times);
             self.clock_waits.insert(report.meter(), (times + 1, next));
         }
     }
@@ -498,6 +516,7 @@ impl Channel {
     async fn broadcast_ended(&mut self, sent: Result<UtcMicros, Failure>) -> Result<(), StoreError> {
         match sent {
             Ok(at) => {
+                let meters = self.drift.broadcast_done();
                 self.shared.metrics.broadcasts.inc();
                 tracing::info!(channel = %self.config.name, meters = meters.len(), "the time was broadcast");
                 Ledger::of(&self.shared.store).broadcast_sent(&self.config.name, at, meters.len()).await
@@ -524,7 +543,6 @@ impl Channel {
             }
             LinkState::Up { since, .. } if self.outage_noted => {
                 tracing::info!(channel = %self.config.name, "the channel is up again");
-                let meters = self.drift.broadcast_done();
                 self.shared.store.channel_up(&self.config.name, since).await?;
                 self.outage_noted = false;
             }

@@ -55,6 +55,7 @@ impl Proof {
 pub struct HostClock {
     config: ClockConfig,
     last: Option<(UtcMicros, Instant)>,
+    watched_since: Option<Instant>,
     jumped: Option<(Instant, i64)>,
     /// Nothing we know of can be later than now.
     floor: UtcMicros,
@@ -78,12 +79,13 @@ const DRIFT_PER_MILLION: i64 = 1000;
 impl HostClock {
     /// A watch that knows nothing later than `floor` (the newest thing in the store) can have happened.
     pub fn new(config: ClockConfig, floor: UtcMicros) -> Self {
-        Self { config, last: None, jumped: None, floor }
+        Self { config, last: None, watched_since: None, jumped: None, floor }
     }
 
     /// Compares the two clocks with the last observation.
     pub fn observe(&mut self, wall: UtcMicros, monotonic: Instant) -> Observed {
         let before = self.last.replace((wall, monotonic));
+        self.watched_since.get_or_insert(monotonic);
         let Some((last_wall, last_monotonic)) = before else { return Observed::Steady };
         let elapsed = micros(monotonic.saturating_duration_since(last_monotonic));
         let apart = wall.since(last_wall).saturating_sub(elapsed);
@@ -95,6 +97,23 @@ impl HostClock {
         Observed::Jumped { milliseconds: apart / 1000 }
     }
 
+    /// Whether it has been watched for the settling time, and did not jump in it. A clock that was wrong when we started is
+    /// mostly put right in that time; that is no proof, but enough to go by where nothing is set.
+    pub fn has_settled(&self, monotonic: Instant) -> bool {
+        let watched = self.watched_since.map(|since| monotonic.saturating_duration_since(since));
+        watched.is_some_and(|watched| watched >= self.settle()) && self.jumped_lately(monotonic).is_none()
+    }
+
+    /// The jump of less than the settling time ago, in milliseconds.
+    pub fn jumped_lately(&self, monotonic: Instant) -> Option<i64> {
+        let (at, milliseconds) = self.jumped?;
+        (monotonic.saturating_duration_since(at) < self.settle()).then_some(milliseconds)
+    }
+
+    fn settle(&self) -> Duration {
+        Duration::from_secs(60 * u64::from(self.config.settle_minutes))
+    }
+
     /// Whether the clock is proven now, given what the system says.
     pub fn proof(&self, system: &SystemSync, wall: UtcMicros, monotonic: Instant) -> Proof {
         let unproven = |why: String| Proof::Unproven { why };
@@ -104,10 +123,7 @@ impl HostClock {
                 self.floor
             ));
         }
-        let settle = Duration::from_secs(60 * u64::from(self.config.settle_minutes));
-        if let Some((at, milliseconds)) = self.jumped
-            && monotonic.saturating_duration_since(at) < settle
-        {
+        if let Some(milliseconds) = self.jumped_lately(monotonic) {
             return unproven(format!(
                 "the host's clock jumped by {milliseconds} ms less than {} minutes ago",
                 self.config.settle_minutes
@@ -166,6 +182,20 @@ mod tests {
             assert!(!clock.proof(&ntp(), wall, later + 599 * SECOND).is_proven());
             assert!(clock.proof(&ntp(), wall, later + 600 * SECOND).is_proven());
         }
+    }
+
+    #[test]
+    fn a_clock_has_settled_after_a_time_without_a_jump() {
+        let mut clock = watch(HostProof::System);
+        let start = Instant::now();
+        assert!(!clock.has_settled(start), "not watched yet");
+        clock.observe(NOW, start);
+        assert!(!clock.has_settled(start + 599 * SECOND));
+        assert!(clock.has_settled(start + 600 * SECOND));
+        clock.observe(NOW.plus(86_400 * SECOND), start + 600 * SECOND);
+        assert_eq!(clock.jumped_lately(start + 601 * SECOND), Some((86_400 - 600) * 1000));
+        assert!(!clock.has_settled(start + 1199 * SECOND));
+        assert!(clock.has_settled(start + 1200 * SECOND));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use hes_model::{
     ChannelName, Class, ClockSync, MeterId, MeterSpec, Obis, PlanName, Protocol, Series, Transformers, UtcMicros,
 };
 use hes_store::{
-    ChannelMeter, ClockDue, Event, KnownValue, MemoryDepth, MeterFilter, OpenSlot, Severity, Store, StoreError,
+    Age, ChannelMeter, ClockDue, Event, KnownValue, MemoryDepth, MeterFilter, OpenSlot, Severity, Store, StoreError,
     WorkQuery,
 };
 use hes_validation::{Background, Connection, DemandTimes, Known};
@@ -115,9 +115,9 @@ impl<'a> Ledger<'a> {
         channel: &ChannelName,
         leave_out: HashSet<MeterId>,
         settle: Duration,
-        now: UtcMicros,
+        (now, age): (UtcMicros, Age),
     ) -> Result<Missing, StoreError> {
-        let query = WorkQuery { channel: channel.clone(), now, settle, limit: LOOK_LIMIT, leave_out };
+        let query = WorkQuery { channel: channel.clone(), now, age, settle, limit: LOOK_LIMIT, leave_out };
         let found = self.0.missing(&query, memory_depth).await?;
         let broadcast = |due: &ClockDue| due.sync == ClockSync::Broadcast;
         let sync = found.clocks.iter().any(broadcast).then_some(ClockSync::Broadcast);

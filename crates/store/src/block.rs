@@ -81,21 +81,41 @@ impl Block {
     pub(crate) fn given_up(&self, index: u32) -> Option<&GivenUp> {
         self.given_up.iter().find(|g| g.index <= index && index - g.index < g.count)
     }
-    /// The intervals that are filled or given up.
-    pub(crate) fn settled(&self) -> HashSet<u32> {
+    /// The intervals that are filled, or given up until `now`: what was given up later, was by a clock that was wrong then.
+    pub(crate) fn settled(&self, now: i64) -> HashSet<u32> {
         let filled = self.points.iter().filter(|p| p.current && p.content.is_good()).map(|p| p.index);
-        filled.chain(self.given_up.iter().flat_map(|g| g.index..g.index.saturating_add(g.count))).collect()
+        let given_up = self.given_up.iter().filter(|g| g.at <= now);
+        filled.chain(given_up.flat_map(|g| g.index..g.index.saturating_add(g.count))).collect()
     }
-    /// Gives a slot up that is neither filled nor given up yet.
+    /// Gives a slot up that is neither filled nor given up until then.
     pub(crate) fn give_up(&mut self, index: u32, at: i64, reason: i64) {
-        if self.is_filled(index) || self.given_up(index).is_some() {
-            return;
+        match self.given_up(index) {
+            _ if self.is_filled(index) => return,
+            Some(earlier) if earlier.at <= at => return,
+            Some(_) => self.ask_again(index),
+            None => {}
         }
         let follows = |g: &&mut GivenUp| g.index + g.count == index && g.at == at && g.reason == reason;
         match self.given_up.last_mut().filter(follows) {
             Some(run) => run.count += 1,
             None => self.given_up.push(GivenUp { index, count: 1, at, reason }),
         }
+    }
+
+    /// Takes one slot out of its run of slots given up.
+    fn ask_again(&mut self, index: u32) {
+        let runs = std::mem::take(&mut self.given_up);
+        self.given_up = runs
+            .into_iter()
+            .flat_map(|run| {
+                let end = run.index + run.count;
+                let cut = index.clamp(run.index, end);
+                let rest = (index + 1).clamp(run.index, end);
+                let part = |from: u32, to: u32| GivenUp { index: from, count: to - from, ..run };
+                [part(run.index, cut), part(rest, end)]
+            })
+            .filter(|run| run.count > 0)
+            .collect();
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
@@ -406,6 +426,18 @@ mod tests {
         }
         let size = block.encode().len();
         assert!(size < 96 * 3, "{size} bytes");
+    }
+
+    #[test]
+    fn what_a_wrong_clock_gave_up_is_open_again_and_can_be_given_up_by_the_right_one() {
+        let mut block = Block::default();
+        (0..5).for_each(|index| block.give_up(index, 1000, 1));
+        assert!(block.settled(10).is_empty());
+        block.give_up(2, 10, 7);
+        assert_eq!(block.settled(10), HashSet::from([2]));
+        assert_eq!(block.settled(1000).len(), 5);
+        let runs: Vec<_> = block.given_up.iter().map(|g| (g.index, g.count, g.at, g.reason)).collect();
+        assert_eq!(runs, [(0, 2, 1000, 1), (3, 2, 1000, 1), (2, 1, 10, 7)]);
     }
 
     #[test]

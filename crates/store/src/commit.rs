@@ -974,7 +974,8 @@ pub(crate) async fn reason(db: &mut SqliteConnection, kind: FailureKind, detail:
     Ok(row.try_get(0)?)
 }
 
-/// Series, slot, meter, register, at, reason. What is filled or given up already stays as it is; attempts end.
+/// Series, slot, meter, register, at, reason. What is given up already stays as it is, unless that was at a later time, by a
+/// clock that was wrong then; attempts end.
 pub(crate) async fn insert_give_up_rows(
     db: &mut SqliteConnection,
     rows: &[(i64, i64, i64, i64, i64, i64)],
@@ -986,7 +987,8 @@ pub(crate) async fn insert_give_up_rows(
     sqlx::query(
         "INSERT INTO give_up (series, slot, meter, register, at, reason)
          SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5 FROM json_each(?) WHERE true
-         ON CONFLICT DO NOTHING",
+         ON CONFLICT (series, slot, meter, register) DO UPDATE SET at = excluded.at, reason = excluded.reason
+         WHERE give_up.at > excluded.at",
     )
     .bind(rows.clone())
     .execute(&mut *db)

@@ -74,5 +74,5 @@ pub use secrets::{MasterKey, MasterKeyError};
 pub use slots::MemoryDepth;
 pub use store::{DATABASE_FILE, Store};
 pub use success::{Exclusion, Gap, GapState, MeterDay, Tally};
-pub use work::{ClockDue, OpenSlot, Work, WorkQuery};
+pub use work::{Age, ClockDue, OpenSlot, Work, WorkQuery};
 pub use writer::{Permit, Writer};

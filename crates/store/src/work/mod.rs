@@ -22,7 +22,7 @@ use self::settled::Settled;
 use crate::archive::STILL;
 use crate::calendar::{day_from_number, day_number, slot_seconds};
 use crate::codes::series_code;
-use crate::commit::{self, BlockKey, json};
+use crate::commit::{self, BlockKey, PROBE_AFTER_DAYS, json};
 use crate::failures::parse_kind;
 use crate::gate::{Durability, Turn, Urgency};
 use crate::plans::Version;
@@ -36,8 +36,21 @@ const CHUNKS: [i64; 4] = [1, 3, 7, 14];
 /// A watermark is written when it has moved this far, not for each slot.
 const WATERMARK_STEP_SECONDS: i64 = 24 * 3600;
 
+/// The longest wait before a register that is not supported is probed again; one that seems longer was noted by a clock
+/// that was wrong then.
+const LONGEST_UNTIL_PROBE: i64 = 86_400_000_000 * PROBE_AFTER_DAYS[PROBE_AFTER_DAYS.len() - 1];
+
 /// How far a watermark stays behind now: longer than the longest interval, so that none of a day is still to come.
 const WATERMARK_LAG: Duration = Duration::from_secs(2 * 3600);
+
+/// Whether the time is good enough to say that a slot has left its meter's memory, which is a verdict for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Age {
+    /// What is too old is given up.
+    Counts,
+    /// The host's clock may be wrong: what seems too old is neither given up nor asked, and no watermark moves.
+    Doubted,
+}
 
 /// What to look for.
 #[derive(Debug, Clone)]
@@ -46,6 +59,8 @@ pub struct WorkQuery {
     pub channel: ChannelName,
     /// Now.
     pub now: UtcMicros,
+    /// What `now` is good for.
+    pub age: Age,
     /// How long after a slot is complete it is first asked: meters' clocks are not exactly right.
     pub settle: Duration,
     /// Slots to offer at most; the walk back ends with the day in which they are reached.
@@ -104,6 +119,7 @@ pub struct Work {
 /// What was tried for a slot (of intervals: for a day).
 struct Attempt {
     tries: u32,
+    last_at: i64,
     next_at: i64,
     kind: FailureKind,
     detail: String,
@@ -195,7 +211,7 @@ impl<'a> Pass<'a> {
         };
         pass.versions.sort_by_key(|v| (v.plan.schedule.priority, v.id, v.from_day));
         let rows = sqlx::query(
-            "SELECT a.series, a.slot, a.meter, a.register, a.tries, a.next_at, r.kind, r.detail
+            "SELECT a.series, a.slot, a.meter, a.register, a.tries, a.last_at, a.next_at, r.kind, r.detail
              FROM json_each(?) AS m CROSS JOIN attempt AS a ON a.meter = m.value JOIN reason AS r ON r.id = a.reason",
         )
         .bind(ids.clone())
@@ -206,9 +222,10 @@ impl<'a> Pass<'a> {
             let tries: i64 = row.try_get(4)?;
             let attempt = Attempt {
                 tries: u32::try_from(tries).unwrap_or(u32::MAX),
-                next_at: row.try_get(5)?,
-                kind: parse_kind(row.try_get(6)?)?,
-                detail: row.try_get(7)?,
+                last_at: row.try_get(5)?,
+                next_at: row.try_get(6)?,
+                kind: parse_kind(row.try_get(7)?)?,
+                detail: row.try_get(8)?,
             };
             pass.attempts.insert(key, attempt);
         }
@@ -297,7 +314,7 @@ impl<'a> Pass<'a> {
         let calendar = &self.store.inner.calendar;
         let first_stay = member.stays.iter().map(|s| s.from).min()?;
         let from = calendar.day_start(version.plan.effective.from.max(day_from_number(version.from_day)));
-        let low = match self.progress.get(&(member.id.0, version.id)) {
+        let low = match self.watermark(member, version) {
             Some(seconds) => UtcMicros(seconds.saturating_mul(1_000_000)),
             None => {
                 let made = version.created.max(member.created).min(self.query.now);
@@ -312,6 +329,12 @@ impl<'a> Pass<'a> {
             day => calendar.day_start(day_from_number(day)),
         };
         (low < until && low <= self.query.now).then_some(low)
+    }
+
+    /// A watermark that lies ahead was set by a clock that was wrong then, and says nothing.
+    fn watermark(&self, member: &Member, version: &Version) -> Option<i64> {
+        let mark = self.progress.get(&(member.id.0, version.id)).copied()?;
+        (mark <= self.query.now.0.div_euclid(1_000_000)).then_some(mark)
     }
 
     /// Looks up what a plan expects in some days and sorts what is open.
@@ -334,7 +357,8 @@ impl<'a> Pass<'a> {
             return Ok(());
         }
         let settled =
-            Settled::load(self.store, walk.series, &slots, &self.ids_of(&concerned)?, &walk.registers).await?;
+            Settled::load(self.store, walk.series, &slots, &self.ids_of(&concerned)?, &walk.registers, self.query.now)
+                .await?;
         let mut looked_at = None;
         for (at, day) in slots.iter().rev() {
             if looked_at.replace(*day).is_some_and(|before| before != *day)
@@ -373,10 +397,12 @@ impl<'a> Pass<'a> {
         let lowest = findings.lowest_open.entry((member.id.0, version.id)).or_insert(slot.time);
         *lowest = (*lowest).min(slot.time);
         let asks = member.state == MeterState::Active && !self.query.leave_out.contains(&member.id);
-        if !asks || !self.in_window(version) || !self.goes_on(version) {
+        if !asks || slot.time < horizon || !self.in_window(version) || !self.goes_on(version) {
             return;
         }
-        if let Some(attempt) = attempt.filter(|a| a.next_at > self.query.now.0) {
+        // An attempt that lies ahead was noted by a clock that was wrong then: nobody need wait for what it says.
+        let waits = |a: &&Attempt| a.last_at <= self.query.now.0 && a.next_at > self.query.now.0;
+        if let Some(attempt) = attempt.filter(waits) {
             let next = UtcMicros(attempt.next_at);
             let earliest = findings.work.next_retry.get_or_insert(next);
             *earliest = (*earliest).min(next);
@@ -424,14 +450,15 @@ impl<'a> Pass<'a> {
         walk: &Walk<'_>,
     ) -> Option<Failure> {
         let unsupported = self.unsupported.get(&(member.id.0, series_code(slot.series), row));
-        if let Some((_, detail)) = unsupported.filter(|(probe_at, _)| *probe_at > self.query.now.0) {
+        let until_probe = |at: i64| at.saturating_sub(self.query.now.0);
+        if let Some((_, detail)) = unsupported.filter(|(at, _)| (1..=LONGEST_UNTIL_PROBE).contains(&until_probe(*at))) {
             return Some(Failure::new(FailureKind::NotSupported, detail.clone()));
         }
         if horizon.0 == i64::MAX {
             return Some(Failure::new(FailureKind::NotSupported, "meters of this model keep no such values"));
         }
         let gone = !member.hangs() || member.state == MeterState::Retired;
-        if slot.time >= horizon && !gone {
+        if !gone && (slot.time >= horizon || self.query.age == Age::Doubted) {
             return None;
         }
         Some(match attempt {
@@ -505,7 +532,7 @@ impl<'a> Pass<'a> {
         sqlx::query(
             "INSERT INTO progress (meter, plan, settled_until) SELECT value ->> 0, value ->> 1, value ->> 2
              FROM json_each(?) WHERE true
-             ON CONFLICT (meter, plan) DO UPDATE SET settled_until = max(settled_until, excluded.settled_until)",
+             ON CONFLICT (meter, plan) DO UPDATE SET settled_until = excluded.settled_until",
         )
         .bind(json(&marks)?)
         .execute(turn.connection())
@@ -601,7 +628,7 @@ impl<'a> Pass<'a> {
 
     /// Where each watermark may move to: the lowest open slot, or now. Only after a walk that saw everything.
     fn watermarks(&self, findings: &Findings) -> Vec<(i64, i64, i64)> {
-        if !findings.work.complete {
+        if !findings.work.complete || self.query.age == Age::Doubted {
             return Vec::new();
         }
         let calendar = &self.store.inner.calendar;
@@ -616,11 +643,8 @@ impl<'a> Pass<'a> {
                 let day = calendar.day_start(calendar.day_of(settled));
                 let open = findings.lowest_open.get(&(member.id.0, version.id)).copied();
                 let mark = open.map_or(day, |open| open.min(day)).0.div_euclid(1_000_000);
-                let moved = self
-                    .progress
-                    .get(&(member.id.0, version.id))
-                    .is_none_or(|before| mark - before >= WATERMARK_STEP_SECONDS);
-                if moved {
+                let before = self.watermark(member, version);
+                if before.is_none_or(|before| mark - before >= WATERMARK_STEP_SECONDS) {
                     marks.insert((member.id.0, version.id), mark);
                 }
             }

@@ -22,18 +22,20 @@ pub(super) enum Settled {
 }
 
 impl Settled {
-    /// Looks up slots × meters (a JSON list of rows) × registers.
+    /// Looks up slots × meters (a JSON list of rows) × registers. What was given up after `now` was so by a clock that was
+    /// wrong then, and is open.
     pub(super) async fn load(
         store: &Store,
         series: Series,
         slots: &BTreeMap<UtcMicros, Date>,
         meters: &str,
         registers: &[(Obis, i64)],
+        now: UtcMicros,
     ) -> Result<Self, StoreError> {
         let registers: Vec<i64> = registers.iter().map(|(_, row)| *row).collect();
         match series {
-            Series::Interval(minutes) => Self::load_intervals(store, minutes, slots, meters, &registers).await,
-            _ => Self::load_open(store, series, slots, meters, &registers).await,
+            Series::Interval(minutes) => Self::load_intervals(store, minutes, slots, meters, &registers, now).await,
+            _ => Self::load_open(store, series, slots, meters, &registers, now).await,
         }
     }
 
@@ -43,6 +45,7 @@ impl Settled {
         slots: &BTreeMap<UtcMicros, Date>,
         meters: &str,
         registers: &[i64],
+        now: UtcMicros,
     ) -> Result<Self, StoreError> {
         let seconds: Vec<i64> = slots.keys().map(|at| at.0.div_euclid(1_000_000)).collect();
         let rows = sqlx::query(
@@ -51,12 +54,13 @@ impl Settled {
              WHERE NOT EXISTS (SELECT 1 FROM reading AS r WHERE r.series = ?1 AND r.slot = s.value AND r.meter = m.value
                                AND r.register = g.value AND r.current = 1 AND r.rules IS NULL)
              AND NOT EXISTS (SELECT 1 FROM give_up AS u WHERE u.series = ?1 AND u.slot = s.value AND u.meter = m.value
-                             AND u.register = g.value)",
+                             AND u.register = g.value AND u.at <= ?5)",
         )
         .bind(series_code(series))
         .bind(json(&seconds)?)
         .bind(meters)
         .bind(json(&registers)?)
+        .bind(now.0)
         .fetch_all(&store.inner.pool)
         .await?;
         let open = rows
@@ -72,6 +76,7 @@ impl Settled {
         slots: &BTreeMap<UtcMicros, Date>,
         meters: &str,
         registers: &[i64],
+        now: UtcMicros,
     ) -> Result<Self, StoreError> {
         let grid = Grid::new(&store.inner.calendar, minutes);
         let places =
@@ -93,7 +98,7 @@ impl Settled {
             let key: (i64, i64, i64) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
             let block =
                 Block::decode(row.try_get(3)?).map_err(|_| StoreError::corrupt(format!("interval block {key:?}")))?;
-            days.insert(key, block.settled());
+            days.insert(key, block.settled(now.0));
         }
         Ok(Self::Intervals { places, days })
     }

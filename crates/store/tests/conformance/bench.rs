@@ -10,7 +10,8 @@ use hes_model::{
     Unit, UtcMicros, Window,
 };
 use hes_store::{
-    Calendar, DialogueRecord, MasterKey, MemoryDepth, MeterRow, OpenError, Slot, Store, StoreConfig, Work, WorkQuery,
+    Age, Calendar, DialogueRecord, MasterKey, MemoryDepth, MeterRow, OpenError, Slot, Store, StoreConfig, Work,
+    WorkQuery,
 };
 use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
@@ -104,9 +105,15 @@ impl Bench {
     }
 
     pub(crate) async fn missing_at(&self, now: UtcMicros) -> Work {
+        self.missing_by(now, Age::Counts).await
+    }
+
+    /// What is missing by a clock that shows `now` and is good for so much.
+    pub(crate) async fn missing_by(&self, now: UtcMicros, age: Age) -> Work {
         let query = WorkQuery {
             channel: channel("bus1"),
             now,
+            age,
             settle: Duration::from_secs(60),
             limit: usize::MAX,
             leave_out: Default::default(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use hes_model::{Class, Failure, FailureKind, Quality, Series, Task, UtcMicros};
-use hes_store::{FailedAttempt, GiveUp, Retry};
+use hes_store::{Age, FailedAttempt, GiveUp, Retry};
 use jiff::civil::date;
 
 use crate::bench::{Bench, IMPORT, TODAY, record, slot};
@@ -116,4 +116,29 @@ async fn points_of_a_profile_are_recovered_one_by_one() {
     bench.record(record(readings)).await;
     let left: BTreeSet<_> = bench.missing_at(bench.now()).await.slots.iter().map(|s| s.slot.time).collect();
     assert_eq!(left, BTreeSet::from([at(3), at(17)]));
+}
+
+#[tokio::test]
+async fn a_clock_that_is_years_ahead_for_a_while_costs_no_slot_and_no_work_afterwards() {
+    let bench = Bench::with_meters(1).await;
+    bench.plan("night", daily(), date(2026, 11, 22)).await;
+    let open = bench.missing_at(bench.now()).await.slots;
+    assert_eq!(open.len(), 3, "three days are missing");
+    let years_ahead = bench.calendar().instant(date(2036, 11, 24).at(10, 7, 0, 0));
+    let meanwhile = bench.missing_by(years_ahead, Age::Doubted).await.slots;
+    assert!(open.iter().all(|slot| meanwhile.iter().all(|other| other.slot != slot.slot)), "too old to be asked then");
+    assert_eq!(bench.missing_at(bench.now()).await.slots, open, "none was given up");
+}
+
+#[tokio::test]
+async fn what_a_clock_that_was_years_ahead_gave_up_and_left_behind_is_void_once_it_is_right() {
+    let bench = Bench::with_meters(1).await;
+    bench.plan("night", daily(), TODAY).await;
+    bench.plan("profile", Task::Interval { minutes: 60, registers: vec![IMPORT] }, TODAY).await;
+    let open = bench.missing_at(bench.now()).await.slots;
+    let weeks_ahead = bench.calendar().instant(date(2027, 2, 24).at(10, 7, 0, 0));
+    bench.missing_at(weeks_ahead).await;
+    assert_eq!(bench.missing_at(bench.now()).await.slots, open, "neither give-ups nor watermarks of that time count");
+    bench.missing_at(weeks_ahead).await;
+    assert_eq!(bench.missing_at(bench.now()).await.slots, open);
 }
