@@ -6,6 +6,7 @@ pub const MAX_DIGITS: usize = 2 * MAX_BYTES;
 pub const MAX_BYTES: usize = 8;
 
 /// The number of one byte, 0 to 99, or `None` where a digit is above nine.
+#[inline]
 pub const fn from_byte(byte: u8) -> Option<u8> {
     let (high, low) = (byte >> 4, byte & 0x0F);
     if high > 9 || low > 9 { None } else { Some(high * 10 + low) }
@@ -18,17 +19,20 @@ pub const fn to_byte(number: u8) -> Option<u8> {
 
 /// The number of sixteen packed digits, lowest digit in the lowest four bits, or `None` where a digit is above nine.
 ///
-/// Works on all digits at once: first pairs, then fours, then eights. It is the inner step of every decoded reading.
+/// Works on all digits at once. In each pair the high digit counts sixteen where it should count ten: six of it are
+/// taken away. Then the same for pairs of pairs, which count 256 for 100, and so on. It is the inner step of every
+/// decoded reading.
+#[inline]
 pub const fn from_packed(packed: u64) -> Option<u64> {
-    const ONES: u64 = 0x1111_1111_1111_1111;
     // A digit is above nine when its 8-bit is set and its 4-bit or 2-bit is.
-    if (packed >> 3) & ((packed >> 2) | (packed >> 1)) & ONES != 0 {
+    const EIGHTS: u64 = 0x8888_8888_8888_8888;
+    if packed & ((packed << 1) | (packed << 2)) & EIGHTS != 0 {
         return None;
     }
-    let pairs = (packed & 0x0F0F_0F0F_0F0F_0F0F) + 10 * ((packed >> 4) & 0x0F0F_0F0F_0F0F_0F0F);
-    let fours = (pairs & 0x00FF_00FF_00FF_00FF) + 100 * ((pairs >> 8) & 0x00FF_00FF_00FF_00FF);
-    let eights = (fours & 0x0000_FFFF_0000_FFFF) + 10_000 * ((fours >> 16) & 0x0000_FFFF_0000_FFFF);
-    Some((eights & 0xFFFF_FFFF) + 100_000_000 * (eights >> 32))
+    let pairs = packed - (16 - 10) * ((packed >> 4) & 0x0F0F_0F0F_0F0F_0F0F);
+    let fours = pairs - (256 - 100) * ((pairs >> 8) & 0x00FF_00FF_00FF_00FF);
+    let eights = fours - (65_536 - 10_000) * ((fours >> 16) & 0x0000_FFFF_0000_FFFF);
+    Some(eights - ((1 << 32) - 100_000_000) * (eights >> 32))
 }
 
 /// The packed digits of `number`, the inverse of [`from_packed`]; `None` above sixteen digits.
