@@ -133,50 +133,54 @@ pub enum Effect {
     MayActuate,
 }
 
-const CODES_2007: [(u8, Service); 15] = [
-    (0x03, Service::Security),
-    (0x08, Service::BroadcastTime),
-    (0x11, Service::Read),
-    (0x12, Service::ReadFollow),
-    (0x13, Service::ReadAddress),
-    (0x14, Service::Write),
-    (0x15, Service::WriteAddress),
-    (0x16, Service::Freeze),
-    (0x17, Service::ChangeBaud),
-    (0x18, Service::ChangePassword),
-    (0x19, Service::ClearDemand),
-    (0x1A, Service::ClearMeter),
-    (0x1B, Service::ClearEvents),
-    (0x1C, Service::Relay),
-    (0x1D, Service::MultiFunction),
-];
+const fn service_2007(function: u8) -> Option<Service> {
+    Some(match function {
+        0x03 => Service::Security,
+        0x08 => Service::BroadcastTime,
+        0x11 => Service::Read,
+        0x12 => Service::ReadFollow,
+        0x13 => Service::ReadAddress,
+        0x14 => Service::Write,
+        0x15 => Service::WriteAddress,
+        0x16 => Service::Freeze,
+        0x17 => Service::ChangeBaud,
+        0x18 => Service::ChangePassword,
+        0x19 => Service::ClearDemand,
+        0x1A => Service::ClearMeter,
+        0x1B => Service::ClearEvents,
+        0x1C => Service::Relay,
+        0x1D => Service::MultiFunction,
+        _ => return None,
+    })
+}
 
-const CODES_1997: [(u8, Service); 9] = [
-    (0x01, Service::Read),
-    (0x02, Service::ReadFollow),
-    (0x03, Service::ReadAgain),
-    (0x04, Service::Write),
-    (0x08, Service::BroadcastTime),
-    (0x0A, Service::WriteAddress),
-    (0x0C, Service::ChangeBaud),
-    (0x0F, Service::ChangePassword),
-    (0x10, Service::ClearDemand),
-];
+const fn service_1997(function: u8) -> Option<Service> {
+    Some(match function {
+        0x01 => Service::Read,
+        0x02 => Service::ReadFollow,
+        0x03 => Service::ReadAgain,
+        0x04 => Service::Write,
+        0x08 => Service::BroadcastTime,
+        0x0A => Service::WriteAddress,
+        0x0C => Service::ChangeBaud,
+        0x0F => Service::ChangePassword,
+        0x10 => Service::ClearDemand,
+        _ => return None,
+    })
+}
 
 impl Dialect {
-    const fn codes(self) -> &'static [(u8, Service)] {
-        match self {
-            Dialect::V2007 => &CODES_2007,
-            Dialect::V1997 => &CODES_1997,
-        }
-    }
     /// The service of a function code; `None` for codes the dialect does not use.
-    pub fn service(self, function: u8) -> Option<Service> {
-        self.codes().iter().find(|&&(code, _)| code == function).map(|&(_, service)| service)
+    #[inline]
+    pub const fn service(self, function: u8) -> Option<Service> {
+        match self {
+            Dialect::V2007 => service_2007(function),
+            Dialect::V1997 => service_1997(function),
+        }
     }
     /// The function code of a service; `None` where the dialect has no such service.
     pub fn code(self, service: Service) -> Option<u8> {
-        self.codes().iter().find(|&&(_, own)| own == service).map(|&(code, _)| code)
+        (0..=Control::FUNCTION).find(|&function| self.service(function) == Some(service))
     }
     /// How many bytes name a data item.
     pub const fn item_bytes(self) -> usize {
