@@ -69,52 +69,40 @@ pub enum Answer<'a> {
 
 impl<'a> Answer<'a> {
     /// Reads an answer. Total: what does not fit is [`Answer::Other`].
-    #[inline]
+    // Always inlined: a frame or an answer that passes through memory costs more than parsing it.
+    #[inline(always)]
     pub fn parse(dialect: Dialect, frame: &Frame<'a>) -> Self {
         let (control, data) = (frame.control, frame.data);
-        dialect
-            .service(control.function())
-            .filter(|_| control.direction() == Direction::Answer)
-            .and_then(|service| match (control.is_abnormal(), control.follow()) {
-                (true, Follow::Last) => Self::refused(dialect, service, data),
-                (true, Follow::More) => None,
-                (false, follow) => Self::good(dialect, service, data, follow),
-            })
-            .unwrap_or(Answer::Other { control, data })
-    }
-
-    fn refused(dialect: Dialect, service: Service, data: Data<'a>) -> Option<Self> {
-        let errors = match service {
-            Service::Security => Errors::security(u16::from_le_bytes(data.exactly()?)),
-            _ => {
-                let [byte] = data.exactly()?;
-                Errors::new(dialect, byte)
-            }
+        let service = match control.direction() {
+            Direction::Answer => dialect.service(control.function()),
+            Direction::Request => None,
         };
-        Some(Answer::Refused { service, errors })
+        let answer = match (service, control.is_abnormal(), control.follow()) {
+            (Some(service @ (Service::Read | Service::ReadFollow | Service::ReadAgain)), false, follow) => {
+                Self::part(dialect, service, data, follow)
+            }
+            (Some(service), false, Follow::Last) => Self::whole(dialect, service, data),
+            (Some(service), true, Follow::Last) => Self::refusal(dialect, service, data),
+            (None, _, _) | (Some(_), _, Follow::More) => None,
+        };
+        answer.unwrap_or(Answer::Other { control, data })
     }
 
+    /// The answers that may come in several frames. They are nearly all there is, so they are kept apart from the rest.
     #[inline]
-    fn good(dialect: Dialect, service: Service, data: Data<'a>, follow: Follow) -> Option<Self> {
-        let has_parts = matches!(service, Service::Read | Service::ReadFollow | Service::ReadAgain);
-        if follow == Follow::More && !has_parts {
-            return None;
-        }
+    fn part(dialect: Dialect, service: Service, data: Data<'a>, follow: Follow) -> Option<Self> {
+        let (item, data) = DataId::split(dialect, data)?;
+        let (data, seq) = match (dialect, service) {
+            (Dialect::V2007, Service::ReadFollow) => data.split_last().map(|(seq, data)| (data, Some(seq)))?,
+            _ => (data, None),
+        };
+        Some(Answer::Data { service, item, data, seq, follow })
+    }
+
+    /// The answers that are always one frame.
+    #[cold]
+    fn whole(dialect: Dialect, service: Service, data: Data<'a>) -> Option<Self> {
         Some(match service {
-            Service::Read | Service::ReadAgain => {
-                let (item, data) = DataId::split(dialect, data)?;
-                Answer::Data { service, item, data, seq: None, follow }
-            }
-            Service::ReadFollow => {
-                let (item, data) = DataId::split(dialect, data)?;
-                let (data, seq) = match dialect {
-                    Dialect::V2007 => {
-                        data.split_at(data.len().checked_sub(1)?).map(|(data, seq)| (data, seq.get(0)))?
-                    }
-                    Dialect::V1997 => (data, None),
-                };
-                Answer::Data { service, item, data, seq, follow }
-            }
             Service::ReadAddress => Answer::Address { address: Address(data.exactly()?) },
             Service::ChangeBaud => {
                 let [z] = data.exactly()?;
@@ -136,9 +124,23 @@ impl<'a> Answer<'a> {
             | Service::ClearMeter
             | Service::ClearEvents
             | Service::Relay => data.is_empty().then_some(Answer::Done { service })?,
+            // Read as parts.
+            Service::Read | Service::ReadFollow | Service::ReadAgain => return None,
             // Nobody answers a broadcast.
             Service::BroadcastTime => return None,
         })
+    }
+
+    #[cold]
+    fn refusal(dialect: Dialect, service: Service, data: Data<'a>) -> Option<Self> {
+        let errors = match service {
+            Service::Security => Errors::security(u16::from_le_bytes(data.exactly()?)),
+            _ => {
+                let [byte] = data.exactly()?;
+                Errors::new(dialect, byte)
+            }
+        };
+        Some(Answer::Refused { service, errors })
     }
 
     /// Writes the answer as a frame, and returns the bytes written.

@@ -13,26 +13,37 @@ pub const MASK: u8 = 0x33;
 #[derive(Clone, Copy, Default)]
 pub struct Data<'a> {
     bytes: &'a [u8],
-    mask: u8,
+    /// In each of eight lanes, so that a whole number is unmasked at once.
+    mask: u64,
 }
 
 impl<'a> Data<'a> {
     /// Looks at bytes as they came from the wire.
+    #[inline]
     pub const fn masked(wire: &'a [u8]) -> Self {
-        Self { bytes: wire, mask: MASK }
+        Self { bytes: wire, mask: u64::from_le_bytes([MASK; 8]) }
     }
     /// Looks at bytes that carry no mask.
+    #[inline]
     pub const fn plain(bytes: &'a [u8]) -> Self {
         Self { bytes, mask: 0 }
     }
+    #[inline]
+    const fn unmask(self, wire: u8) -> u8 {
+        let [mask, ..] = self.mask.to_le_bytes();
+        wire.wrapping_sub(mask)
+    }
+    #[inline]
     const fn over(self, bytes: &'a [u8]) -> Self {
         Self { bytes, mask: self.mask }
     }
     /// How many bytes there are.
+    #[inline]
     pub const fn len(self) -> usize {
         self.bytes.len()
     }
     /// Whether there are none.
+    #[inline]
     pub const fn is_empty(self) -> bool {
         self.bytes.is_empty()
     }
@@ -42,16 +53,19 @@ impl<'a> Data<'a> {
         (offset.checked_add(self.len())? <= whole.len()).then_some(offset)
     }
     /// The byte at `index`.
+    #[inline]
     pub fn get(self, index: usize) -> Option<u8> {
-        self.bytes.get(index).map(|byte| byte.wrapping_sub(self.mask))
+        self.bytes.get(index).map(|&byte| self.unmask(byte))
     }
-    /// The last byte.
-    pub fn last(self) -> Option<u8> {
-        self.bytes.last().map(|byte| byte.wrapping_sub(self.mask))
+    /// The last byte and everything before it.
+    #[inline]
+    pub fn split_last(self) -> Option<(u8, Self)> {
+        self.bytes.split_last().map(|(&last, rest)| (self.unmask(last), self.over(rest)))
     }
     /// All bytes.
+    #[inline]
     pub fn iter(self) -> impl DoubleEndedIterator<Item = u8> + ExactSizeIterator + Clone + use<'a> {
-        self.bytes.iter().map(move |byte| byte.wrapping_sub(self.mask))
+        self.bytes.iter().map(move |&byte| self.unmask(byte))
     }
     /// The first `at` bytes and the rest, or `None` where there are fewer.
     #[inline]
@@ -62,7 +76,7 @@ impl<'a> Data<'a> {
     #[inline]
     pub fn take<const N: usize>(self) -> Option<([u8; N], Self)> {
         let (head, rest) = self.bytes.split_first_chunk::<N>()?;
-        Some((head.map(|byte| byte.wrapping_sub(self.mask)), self.over(rest)))
+        Some((head.map(|byte| self.unmask(byte)), self.over(rest)))
     }
     /// All bytes, if there are exactly `N`.
     #[inline]
@@ -88,15 +102,13 @@ impl<'a> Data<'a> {
         // All eight lanes are unmasked at once: no borrow may pass from one byte to the next, so the top bits are set
         // before the subtraction and put right after it. Lanes above the last byte are cleared.
         const TOPS: u64 = 0x8080_8080_8080_8080;
-        let mask = u64::from(self.mask) * 0x0101_0101_0101_0101;
-        let lanes = ((wire | TOPS) - mask) ^ (!(wire ^ mask) & TOPS);
+        let lanes = ((wire | TOPS) - self.mask) ^ (!(wire ^ self.mask) & TOPS);
         let unused = 64 - 8 * self.bytes.len();
         Some(if unused == 64 { 0 } else { lanes << unused >> unused })
     }
     /// Whether there is at least one byte and all are `byte`.
     pub fn is_all(self, byte: u8) -> bool {
-        let sent = byte.wrapping_add(self.mask);
-        !self.is_empty() && self.bytes.iter().all(|&own| own == sent)
+        !self.is_empty() && self.iter().all(|own| own == byte)
     }
     /// Copies the bytes to the start of `out`; `None` where they do not fit.
     pub fn copy_to(self, out: &mut [u8]) -> Option<&[u8]> {
@@ -154,7 +166,7 @@ mod tests {
             prop_assert_eq!(view, Data::plain(&bytes));
             prop_assert_eq!(view.iter().collect::<Vec<_>>(), bytes.clone());
             prop_assert_eq!((0..wire.len()).filter_map(|i| view.get(i)).collect::<Vec<_>>(), bytes.clone());
-            prop_assert_eq!(view.last(), bytes.last().copied());
+            prop_assert_eq!(view.split_last(), bytes.split_last().map(|(&last, rest)| (last, Data::plain(rest))));
             let mut copy = [0; 12];
             prop_assert_eq!(view.copy_to(&mut copy), Some(&bytes[..]));
             let (head, tail) = view.take::<4>().unwrap();

@@ -23,6 +23,7 @@ impl DataId {
         }
     }
     /// Splits it off the front of a data field.
+    #[inline]
     pub fn split(dialect: Dialect, data: Data<'_>) -> Option<(Self, Data<'_>)> {
         match dialect {
             Dialect::V2007 => data.take().map(|(di, rest)| (DataId::V2007(u32::from_le_bytes(di)), rest)),

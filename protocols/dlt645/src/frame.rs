@@ -92,11 +92,13 @@ impl FromExternalError<&[u8], FrameError> for FrameError {
 
 type Parsed<'a, T> = IResult<&'a [u8], T, FrameError>;
 
+#[inline]
 fn must_be(expected: u8, otherwise: FrameError) -> impl Fn(&[u8]) -> Parsed<'_, u8> {
     move |input| map_res(byte, |found| if found == expected { Ok(found) } else { Err(otherwise) }).parse(input)
 }
 
 /// From the first start byte to the control byte.
+#[inline]
 fn head(input: &[u8]) -> Parsed<'_, (Address, Control)> {
     let (rest, _) = must_be(START, FrameError::StartMismatch)(input)?;
     let (rest, address) =
@@ -107,6 +109,7 @@ fn head(input: &[u8]) -> Parsed<'_, (Address, Control)> {
 }
 
 /// A frame without wake-up bytes at the start of `input`, which may go on after it.
+#[inline]
 fn frame(input: &[u8]) -> Parsed<'_, Frame<'_>> {
     let (rest, (summed, ((address, control), data))) = consumed((head, length_data(byte))).parse(input)?;
     let (rest, (sum, _)) = (byte, must_be(END, FrameError::EndMismatch)).parse(rest)?;
@@ -116,6 +119,7 @@ fn frame(input: &[u8]) -> Parsed<'_, Frame<'_>> {
     Ok((rest, Frame { wake_bytes: 0, address, control, data: Data::masked(data) }))
 }
 
+#[inline]
 fn wake_up(input: &[u8]) -> usize {
     input.iter().take_while(|&&b| b == WAKE_UP).count()
 }
@@ -148,6 +152,7 @@ impl<'a> Frame<'a> {
     /// The function codes of the two meet in two places only. 08, the broadcast time, is the same in both: 2007 is said.
     /// 03 is security authentication in 2007, where the data begins with an item 07…… and an error has two bytes; in 1997
     /// it reads again, asks without data, and an error has one byte.
+    #[inline]
     pub fn likely_dialect(&self) -> Dialect {
         let function = self.control.function();
         let is_2007 = match (Dialect::V2007.service(function), Dialect::V1997.service(function)) {

@@ -44,6 +44,9 @@ pub enum Format {
     Word(WordTable),
 }
 
+/// Bytes of `YYMMDDhhmm`.
+const MOMENT_BYTES: usize = 5;
+
 /// The shape of a packed number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct NumberFormat {
@@ -141,6 +144,11 @@ impl NumberFormat {
         Ok(Decimal { mantissa: if negative { -magnitude } else { magnitude }, scale: self.scale })
     }
 
+    #[inline]
+    fn value<'a>(self, data: Data<'_>) -> Value<'a> {
+        self.read(data).map_or_else(Value::None, Value::Number)
+    }
+
     /// Writes `mantissa`, the inverse of [`NumberFormat::read`]; `None` where it does not fit.
     pub fn write(self, mantissa: i64, out: &mut [u8]) -> Option<()> {
         let out = out.get_mut(..self.bytes)?;
@@ -192,8 +200,8 @@ impl Format {
     pub fn len(&self) -> usize {
         match self {
             Format::Number(number) => number.bytes,
-            Format::NumberAt(number) => number.bytes + 5,
-            Format::Minute => 5,
+            Format::NumberAt(number) => number.bytes + MOMENT_BYTES,
+            Format::Minute => MOMENT_BYTES,
             Format::Second => 6,
             Format::DateWeekday => 4,
             Format::Date | Format::Time => 3,
@@ -202,9 +210,26 @@ impl Format {
         }
     }
 
-    /// Reads a field, and the moment its value occurred where it has one.
+    /// Reads a field.
     #[inline]
-    pub fn read<'a>(&'a self, data: Data<'a>) -> (Value<'a>, Option<DateTime>) {
+    pub fn read<'a>(&'a self, data: Data<'a>) -> Value<'a> {
+        match self {
+            Format::Number(format) => format.value(data),
+            _ => self.read_other(data),
+        }
+    }
+
+    /// The moment a field's value occurred, where it has one.
+    #[inline]
+    pub fn occurred(&self, data: Data<'_>) -> Option<DateTime> {
+        match self {
+            Format::NumberAt(format) => data.split_at(format.bytes)?.1.exactly().and_then(DateTime::from_wire_minute),
+            _ => None,
+        }
+    }
+
+    /// Everything but numbers, which are nearly all there is.
+    fn read_other<'a>(&'a self, data: Data<'a>) -> Value<'a> {
         let moment = |value: Option<Value<'a>>| {
             value.unwrap_or_else(|| {
                 Value::None(if data.is_all(0xFF) {
@@ -217,17 +242,14 @@ impl Format {
             })
         };
         if data.len() != self.len() {
-            return (Value::None(NoValue::Malformed), None);
+            return Value::None(NoValue::Malformed);
         }
-        let value = match self {
-            Format::Number(format) => format.read(data).map_or_else(Value::None, Value::Number),
-            Format::NumberAt(format) => {
-                let Some((number, at)) = data.split_at(format.bytes) else {
-                    return (Value::None(NoValue::Malformed), None);
-                };
-                let value = format.read(number).map_or_else(Value::None, Value::Number);
-                return (value, at.exactly().and_then(DateTime::from_wire_minute));
-            }
+        match self {
+            Format::Number(format) => format.value(data),
+            Format::NumberAt(format) => match data.split_at(format.bytes) {
+                Some((number, _)) => format.value(number),
+                None => Value::None(NoValue::Malformed),
+            },
             Format::Minute => moment(data.exactly().and_then(DateTime::from_wire_minute).map(Value::Minute)),
             Format::Second => moment(data.exactly().and_then(DateTime::from_wire).map(Value::Second)),
             Format::Date => moment(data.exactly().and_then(Date::from_wire).map(Value::Date)),
@@ -243,8 +265,7 @@ impl Format {
             Format::Text(_) => Value::Text(Text(data)),
             Format::Raw(_) => Value::Raw(data),
             Format::Word(table) => Value::Word(Word::new(table, data)),
-        };
-        (value, None)
+        }
     }
 }
 
@@ -343,7 +364,7 @@ mod tests {
     }
 
     fn read(text: &str, sign: Sign, bytes: &[u8]) -> String {
-        match format(text, sign).read(Data::plain(bytes)).0 {
+        match format(text, sign).read(Data::plain(bytes)) {
             Value::None(why) => why.to_string(),
             value => value.to_string(),
         }
@@ -381,9 +402,9 @@ mod tests {
         assert_eq!(read("ASCII 6", Sign::None, b"\0\0V022"), "220V");
         let demand = format("XX.XXXX YYMMDDhhmm", Sign::None);
         let bytes = [0x34, 0x12, 0, 0x30, 0x18, 0x02, 0x03, 0x24];
-        let (value, at) = demand.read(Data::plain(&bytes));
+        let (value, at) = (demand.read(Data::plain(&bytes)), demand.occurred(Data::plain(&bytes)));
         assert_eq!((value.to_string(), at.unwrap().to_string()), ("0.1234".into(), "2024-03-02T18:30:00".into()));
-        assert_eq!(demand.read(Data::plain(&[0; 8])).1, None);
+        assert_eq!(demand.occurred(Data::plain(&[0; 8])), None);
     }
 
     #[test]

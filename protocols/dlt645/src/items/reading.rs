@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use super::format::{NoValue, Value};
 use super::source::Role;
-use super::table::{Dimension, Field, Found, History, Items, Layout};
+use super::table::{Dimension, Field, Fields, Found, History, Items, Layout};
 use crate::{Data, DateTime};
 
 /// One value of an answer.
@@ -32,7 +32,7 @@ pub struct Reading<'a> {
 #[derive(Debug, Clone, Copy)]
 pub struct Name<'a> {
     item: &'a str,
-    field: &'a str,
+    field: &'a Field,
     list: Option<(&'a Dimension, usize)>,
 }
 
@@ -53,7 +53,7 @@ impl<'a> Name<'a> {
 
 impl PartialEq for Name<'_> {
     fn eq(&self, other: &Self) -> bool {
-        (self.item, self.field, self.suffix()) == (other.item, other.field, other.suffix())
+        (self.item, &self.field.name, self.suffix()) == (other.item, &other.field.name, other.suffix())
     }
 }
 impl Eq for Name<'_> {}
@@ -61,7 +61,7 @@ impl Eq for Name<'_> {}
 impl Display for Name<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let mut gap = "";
-        [self.item, self.field, self.suffix()].into_iter().filter(|part| !part.is_empty()).try_for_each(|part| {
+        [self.item, &self.field.name, self.suffix()].into_iter().filter(|part| !part.is_empty()).try_for_each(|part| {
             f.write_str(gap)?;
             gap = "_";
             f.write_str(part)
@@ -74,7 +74,7 @@ impl Display for Name<'_> {
 pub struct Readings<'a> {
     items: &'a Items,
     source: Source<'a>,
-    run: Option<Run<'a>>,
+    run: Run<'a>,
     latched: Option<DateTime>,
 }
 
@@ -142,15 +142,16 @@ const TERMINATOR: u8 = 0xAA;
 impl<'a> Readings<'a> {
     #[inline]
     pub(super) fn new(items: &'a Items, found: Option<Found<'a>>, data: Data<'a>) -> Self {
-        let raw = || (Source::None, Some(Run::whole(items, RunState::Raw, data)));
+        let raw = || (Source::None, Run::whole(items, RunState::Raw, data));
+        let compound = |source| (source, Run::none(items));
         let (source, run) = match found.map(|found| (found, &found.entry.layout)) {
             None => raw(),
-            Some((found, Layout::Fields { .. })) => (Source::None, Run::of(items, found, data)),
-            Some((_, Layout::LoadProfile)) => (Source::Load(Load { data, class: None }), None),
+            Some((found, Layout::Fields(row))) => (Source::None, Run::of(items, found, row, data)),
+            Some((_, Layout::LoadProfile)) => compound(Source::Load(Load { data, class: None })),
             Some((found, Layout::Parts { position, dimension, separator })) => match items.dimensions.get(*dimension) {
                 Some(dimension) => {
                     let (places, position, separator) = (found.places, *position, *separator);
-                    (Source::Parts(Parts { data, places, position, dimension, next: 0, separator }), None)
+                    compound(Source::Parts(Parts { data, places, position, dimension, next: 0, separator }))
                 }
                 None => raw(),
             },
@@ -160,10 +161,11 @@ impl<'a> Readings<'a> {
 
     /// The byte AA after the last value of a block, where the meter sent one; it is no part of a value.
     pub fn terminator(&self) -> Option<u8> {
-        self.run.as_ref().and_then(|run| run.terminator)
+        self.run.terminator
     }
 
     /// Finds the fields to be read next.
+    #[inline]
     fn advance(&mut self) -> Option<Run<'a>> {
         match &mut self.source {
             Source::None => None,
@@ -179,26 +181,22 @@ impl<'a> Iterator for Readings<'a> {
     #[inline]
     fn next(&mut self) -> Option<Reading<'a>> {
         loop {
-            if let Some(run) = &mut self.run
-                && let Some(field) = run.fields.get(run.field)
-            {
-                return run.next(field, &mut self.latched);
+            if let Some(field) = self.run.fields.get(self.run.field) {
+                return Some(self.run.next(field, &mut self.latched));
             }
-            self.run = Some(self.advance()?);
+            self.run = self.advance()?;
         }
     }
 }
 
 impl<'a> Run<'a> {
-    /// The fields of an item over `data`; `None` for items that have no fields of their own.
+    /// The fields of an item over `data`.
     #[inline]
-    fn of(items: &'a Items, found: Found<'a>, data: Data<'a>) -> Option<Self> {
-        let Layout::Fields { name, fields, bytes, repeat, tail } = &found.entry.layout else { return None };
+    fn of(items: &'a Items, found: Found<'a>, row: &'a Fields, data: Data<'a>) -> Self {
+        let Fields { name, fields, bytes, repeat, tail } = row;
         let along = repeat.and_then(|at| items.dimensions.get(at)).or(found.open);
-        let (data, terminator) = match (along, data.last()) {
-            (Some(_), Some(TERMINATOR)) if data.len() % bytes == 1 => {
-                (data.split_at(data.len() - 1)?.0, Some(TERMINATOR))
-            }
+        let (data, terminator) = match (along, data.split_last()) {
+            (Some(_), Some((TERMINATOR, values))) if data.len() % bytes == 1 => (values, Some(TERMINATOR)),
             _ => (data, None),
         };
         let fits = match along {
@@ -211,7 +209,7 @@ impl<'a> Run<'a> {
             (_, _, true) => (name, fields),
             (_, _, false) => (name, std::slice::from_ref(&items.nameless)),
         };
-        Some(Self {
+        Self {
             item,
             fields,
             field: 0,
@@ -224,7 +222,12 @@ impl<'a> Run<'a> {
             data,
             terminator,
             state: if fits { RunState::Fields } else { RunState::Malformed },
-        })
+        }
+    }
+
+    /// Nothing to read.
+    fn none(items: &'a Items) -> Self {
+        Self { fields: &[], ..Self::whole(items, RunState::Raw, Data::default()) }
     }
 
     /// Bytes without a description.
@@ -246,35 +249,39 @@ impl<'a> Run<'a> {
     }
 
     #[inline]
-    fn next(&mut self, field: &'a Field, latched: &mut Option<DateTime>) -> Option<Reading<'a>> {
-        let (bytes, left) = match self.state {
-            RunState::Fields => self.data.split_at(field.format().len())?,
-            RunState::Malformed | RunState::Raw => self.data.split_at(self.data.len())?,
+    fn next(&mut self, field: &'a Field, latched: &mut Option<DateTime>) -> Reading<'a> {
+        let split = match self.state {
+            RunState::Fields => self.data.split_at(field.format().len()),
+            RunState::Malformed | RunState::Raw => None,
         };
-        let (value, occurred) = match self.state {
+        let (bytes, left) = split.unwrap_or((self.data, Data::default()));
+        let value = match self.state {
             RunState::Fields => field.format().read(bytes),
-            RunState::Malformed => (Value::None(NoValue::Malformed), None),
-            RunState::Raw => (Value::Raw(bytes), None),
+            RunState::Malformed => Value::None(NoValue::Malformed),
+            RunState::Raw => Value::Raw(bytes),
         };
         let (list, history) = self.place();
-        let stamp = match value {
-            Value::Minute(at) if self.stamps => Some(at),
-            _ => None,
+        // A stamp tells when what follows was latched; it was not latched itself.
+        let latched = match value {
+            Value::Minute(at) if self.stamps => {
+                *latched = Some(at);
+                None
+            }
+            _ => *latched,
         };
         let reading = Reading {
-            name: Name { item: self.item, field: &field.name, list },
+            name: Name { item: self.item, field, list },
             field,
             obis: field.obis(list.map_or(0, |(_, at)| at)),
             history,
             value,
-            occurred,
-            latched: if stamp.is_none() { *latched } else { None },
+            occurred: field.format().occurred(bytes),
+            latched,
             bytes,
         };
-        *latched = stamp.or(*latched);
         self.data = left;
         self.step();
-        Some(reading)
+        reading
     }
 
     /// Which of a list, and of which moment, the fields are at.
@@ -322,8 +329,10 @@ impl<'a> Parts<'a> {
             if part.is_empty() {
                 continue;
             }
-            let run = found.and_then(|found| Run::of(items, found, part));
-            return Some(run.unwrap_or_else(|| Run::whole(items, RunState::Raw, part)));
+            return Some(match found.map(|found| (found, &found.entry.layout)) {
+                Some((found, Layout::Fields(row))) => Run::of(items, found, row, part),
+                _ => Run::whole(items, RunState::Raw, part),
+            });
         }
         None
     }
@@ -333,7 +342,7 @@ impl<'a> Parts<'a> {
         let whole = self.data;
         let len = match (self.separator, found.map(|found| &found.entry.layout)) {
             (Some(separator), _) => whole.iter().position(|byte| byte == separator),
-            (None, Some(Layout::Fields { bytes, .. })) => Some(*bytes),
+            (None, Some(Layout::Fields(row))) => Some(row.bytes),
             (None, _) => None,
         };
         let Some((part, left)) = len.and_then(|len| whole.split_at(len)) else {

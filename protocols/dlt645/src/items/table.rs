@@ -164,8 +164,8 @@ pub(super) struct Dimension {
     suffix: Vec<Box<str>>,
     en: Vec<Box<str>>,
     zh: Vec<Box<str>>,
-    /// Whether the values count upwards without gaps, as most do: then the index need not be searched for.
-    contiguous: bool,
+    /// Where each value stands in `values`: the inverse, so that it need not be searched for.
+    indices: Box<[Option<u8>; 256]>,
 }
 
 impl Dimension {
@@ -185,13 +185,8 @@ impl Dimension {
         self.zh.get(index).map_or("", |text| text)
     }
     #[inline]
-    fn index(&self, value: u8) -> Option<usize> {
-        match self.values.first() {
-            Some(&first) if self.contiguous => {
-                Some(usize::from(value.checked_sub(first)?)).filter(|&index| index < self.values.len())
-            }
-            _ => self.values.iter().position(|&own| own == value),
-        }
+    fn index(&self, value: u8) -> Option<u8> {
+        self.indices.get(usize::from(value)).copied().flatten()
     }
     /// The value that asks for the `index`-th of a list, or for a history.
     fn value_for(&self, index: usize, history: History) -> Option<u8> {
@@ -229,17 +224,7 @@ pub(super) struct Entry {
 #[derive(Debug)]
 pub(super) enum Layout {
     /// Fields one after the other.
-    Fields {
-        /// The name that comes before those of several fields, and of malformed data.
-        name: Box<str>,
-        fields: Box<[Field]>,
-        /// Bytes of all fields together.
-        bytes: usize,
-        /// Repeated over this dimension.
-        repeat: Option<usize>,
-        /// Whether more bytes may follow.
-        tail: bool,
-    },
+    Fields(Fields),
     /// Other items, one after the other.
     Parts {
         /// The place in the identification that counts them.
@@ -249,6 +234,20 @@ pub(super) enum Layout {
     },
     /// Load-profile records.
     LoadProfile,
+}
+
+/// The fields of an item.
+#[derive(Debug)]
+pub(super) struct Fields {
+    /// The name that comes before those of several fields, and of malformed data.
+    pub(super) name: Box<str>,
+    pub(super) fields: Box<[Field]>,
+    /// Bytes of all fields together.
+    pub(super) bytes: usize,
+    /// Repeated over this dimension.
+    pub(super) repeat: Option<usize>,
+    /// Whether more bytes may follow.
+    pub(super) tail: bool,
 }
 
 /// What an identification was found to be.
@@ -306,7 +305,7 @@ impl Items {
 
     fn place_at(&self, spot: Spot, history: History) -> Option<Place> {
         let entry = self.entries.get(spot.entry)?;
-        let Layout::Fields { fields, repeat, .. } = &entry.layout else { return None };
+        let Layout::Fields(Fields { fields, repeat, .. }) = &entry.layout else { return None };
         let (mut places, mut block_places, mut is_list) = ([0; 4], [0; 4], false);
         for ((position, single), block) in entry.positions.iter().zip(&mut places).zip(&mut block_places) {
             *single = match *position {
@@ -333,6 +332,7 @@ impl Items {
         })
     }
 
+    #[inline]
     fn places(&self, id: DataId) -> Option<[u8; 4]> {
         match (self.dialect, id) {
             (Dialect::V2007, DataId::V2007(di)) => Some(di.to_be_bytes()),
@@ -354,11 +354,13 @@ impl Items {
         }
     }
 
+    #[inline]
     fn find(&self, id: DataId) -> Option<Found<'_>> {
         self.find_places(self.places(id)?)
     }
 
-    #[inline]
+    // Always inlined, so that what is found need not pass through memory to be read.
+    #[inline(always)]
     pub(super) fn find_places(&self, places: [u8; 4]) -> Option<Found<'_>> {
         let mut at = self.root;
         for place in places {
@@ -367,7 +369,7 @@ impl Items {
         let entry = self.entries.get(usize::from(at))?;
         let mut found = Found { entry, places, list: None, open: None, history: History::Now };
         let (mut kind, mut back) = (None, 0);
-        for (position, place) in entry.positions.iter().zip(places) {
+        for (position, &place) in entry.positions.iter().zip(&places) {
             let Position::Along(dimension) = *position else { continue };
             let dimension = self.dimensions.get(dimension)?;
             if dimension.block == Some(place) && !matches!(dimension.role, Role::Part | Role::Any) {
@@ -378,12 +380,12 @@ impl Items {
                 continue;
             }
             match dimension.role {
-                Role::List => found.list = Some((dimension, dimension.index(place)?)),
-                Role::Settlement => match u8::try_from(dimension.index(place)?).ok()? {
+                Role::List => found.list = Some((dimension, dimension.index(place)?.into())),
+                Role::Settlement => match dimension.index(place)? {
                     0 => {}
                     settlements => found.history = History::Settlement(settlements),
                 },
-                Role::FreezeKind => kind = FREEZES.get(dimension.index(place)?).copied(),
+                Role::FreezeKind => kind = FREEZES.get(usize::from(dimension.index(place)?)).copied(),
                 Role::Freeze => back = place,
                 Role::Record => found.history = History::Record(place),
                 Role::Part | Role::Any => {}
@@ -505,7 +507,7 @@ impl Compiler {
             let fields =
                 sources.into_iter().map(|field| self.field(&row.di, field, list)).collect::<Result<Box<[_]>, _>>()?;
             let bytes = fields.iter().map(|field| field.format.len()).sum();
-            Layout::Fields { name: row.name.into(), fields, bytes, repeat, tail: row.tail }
+            Layout::Fields(Fields { name: row.name.into(), fields, bytes, repeat, tail: row.tail })
         };
         Ok(Entry { di: row.di, en: row.en.into(), zh: row.zh.into(), positions, layout, stamps: row.stamps })
     }
@@ -550,7 +552,7 @@ impl Compiler {
     /// Notes where each code stands, rows of the file in order.
     fn index_codes(&mut self) {
         for (entry, row) in self.items.entries.iter().enumerate() {
-            let Layout::Fields { fields, .. } = &row.layout else { continue };
+            let Layout::Fields(Fields { fields, .. }) = &row.layout else { continue };
             for (at, field) in fields.iter().enumerate() {
                 for (along, code) in field.obis.iter().enumerate() {
                     let index = if fields.len() > 1 { at } else { along };
@@ -629,9 +631,14 @@ impl Dimension {
                 })
                 .collect()
         };
-        let contiguous = values.windows(2).all(|pair| matches!(pair, [a, b] if a.checked_add(1) == Some(*b)));
+        let mut indices = Box::new([None; 256]);
+        for (index, &value) in (0..=u8::MAX).zip(&values) {
+            if let Some(own) = indices.get_mut(usize::from(value)) {
+                own.get_or_insert(index);
+            }
+        }
         let (suffix, en, zh) = (texts(&source.suffix), texts(&source.en), texts(&source.zh));
-        Ok(Self { name: source.name, values, block, role: source.role, suffix, en, zh, contiguous })
+        Ok(Self { name: source.name, values, block, role: source.role, suffix, en, zh, indices })
     }
 }
 
