@@ -57,7 +57,7 @@ enum Stage {
 }
 
 impl DailyExport {
-    /// Begins an export; nothing is read yet but the cursor.
+    /// Begins an export; nothing is read yet but the cursor, whose number no power cut gives to another reading.
     pub async fn begin(store: &Store, selection: Selection, format: Format) -> Result<Self, StoreError> {
         let next_since = store.last_seq().await?;
         Ok(Self { store: store.clone(), format, next_since, stage: Stage::Head(selection), rows: 0 })

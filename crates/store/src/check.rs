@@ -54,7 +54,7 @@ const INVARIANTS: [(&str, &str); 9] = [
           AND g.register = r.register AND g.rules IS NULL) LIMIT ?",
     ),
     (
-        "a sequence number was given that is still to be given: sequence",
+        "a sequence number was given that is not set aside: sequence",
         "SELECT seq FROM reading WHERE seq >= (SELECT next FROM counter WHERE name = 'reading') LIMIT ?",
     ),
     (

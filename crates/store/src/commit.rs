@@ -17,6 +17,7 @@ use crate::codes::{class_code, rules_code, series_code, value_code};
 use crate::gate::{Durability, Gate, Urgency};
 use crate::metrics::Metrics;
 use crate::names::Names;
+use crate::numbers::Numbers;
 use crate::on_demand::{OnDemandClock, OnDemandValue};
 use crate::records::{Committed, DialogueRecord, GiveUp, Slot, Stored};
 use crate::slots::{Grid, is_slot};
@@ -57,6 +58,7 @@ pub(crate) struct Committer {
     names: Arc<Names>,
     pub(crate) metrics: Arc<Metrics>,
     calendar: Calendar,
+    numbers: Numbers,
 }
 
 /// A reading on its way into a table.
@@ -99,18 +101,21 @@ struct Outcome {
 
 impl Committer {
     pub(crate) fn new(gate: Gate, names: Arc<Names>, metrics: Arc<Metrics>, calendar: Calendar) -> Self {
-        Self { gate, names, metrics, calendar }
+        Self { gate, names, metrics, calendar, numbers: Numbers::default() }
     }
 
     /// Stores the records in one transaction.
     pub(crate) async fn commit(&mut self, records: &[DialogueRecord]) -> Result<Vec<Committed>, StoreError> {
         self.create_names(records).await?;
+        let exchanges = records.iter().map(|r| r.exchanges.len()).sum();
+        let readings = records.iter().map(|r| r.readings.len()).sum();
+        self.numbers.provide(&self.gate, readings, exchanges).await?;
         let begun = Instant::now();
         hes_failpoint::hit("store.writer.before_begin");
         let mut turn = self.gate.begin(Urgency::Normal, Durability::Process).await?;
         let db = turn.connection();
         hes_failpoint::hit("store.writer.after_begin");
-        let batch = Batch::number(db, &self.names, records).await?;
+        let batch = Batch::number(&mut self.numbers, &self.names, records)?;
         let mut outcome = Outcome::default();
         batch.insert_single_values(db, &mut outcome).await?;
         hes_failpoint::hit("store.writer.after_readings");
@@ -193,17 +198,11 @@ struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    /// Hands out the numbers of versions and exchanges. Those of a transaction that fails are lost, never given again
-    /// within it; the counters move in the same transaction.
-    async fn number(
-        db: &mut SqliteConnection,
-        names: &'a Names,
-        records: &'a [DialogueRecord],
-    ) -> Result<Self, StoreError> {
-        let exchanges: usize = records.iter().map(|r| r.exchanges.len()).sum();
+    /// Gives versions and exchanges their numbers. Those of a transaction that fails are lost.
+    fn number(numbers: &mut Numbers, names: &'a Names, records: &'a [DialogueRecord]) -> Result<Self, StoreError> {
         let readings: usize = records.iter().map(|r| r.readings.len()).sum();
-        let mut next_exchange = take(db, "exchange", exchanges).await?;
-        let mut seq = take(db, "reading", readings).await?;
+        let mut next_exchange = numbers.take_exchanges(records.iter().map(|r| r.exchanges.len()).sum());
+        let mut seq = numbers.take_readings(readings);
         let unknown = || StoreError::corrupt("a name that was just stored");
         let mut batch = Self {
             records,
@@ -716,18 +715,6 @@ impl Outcome {
     fn noted(&mut self, new: &New, filled: bool) {
         self.slots.insert(new.key(), (new.received_at, filled));
     }
-}
-
-/// The next `count` numbers of a counter.
-pub(crate) async fn take(db: &mut SqliteConnection, name: &'static str, count: usize) -> Result<i64, StoreError> {
-    let count = i64::try_from(count).unwrap_or(i64::MAX);
-    let row = sqlx::query("UPDATE counter SET next = next + ?2 WHERE name = ?1 RETURNING next")
-        .bind(name)
-        .bind(count)
-        .fetch_one(db)
-        .await?;
-    let next: i64 = row.try_get(0)?;
-    Ok(next - count)
 }
 
 pub(crate) fn json<T: serde::Serialize>(value: &T) -> Result<String, StoreError> {

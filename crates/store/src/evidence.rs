@@ -127,7 +127,7 @@ impl Store {
         // Without a day that is kept everything is older, but for what is being written now.
         let border = match border {
             Some(border) => border,
-            None => sqlx::query("SELECT next FROM counter WHERE name = 'exchange'")
+            None => sqlx::query("SELECT coalesce(max(id), 0) + 1 FROM exchange")
                 .fetch_one(&self.inner.pool)
                 .await?
                 .try_get(0)?,

@@ -120,10 +120,10 @@ impl Store {
         row.map(|row| version(&self.inner.names, &row)).transpose()
     }
 
-    /// The highest sequence number given so far; every version with this number or a lower one is visible.
+    /// The highest sequence number of a daily, monthly or instant value, 0 where there is none; every version with this
+    /// number or a lower one is visible, and what is stored later has a higher one, after a power cut too.
     pub async fn last_seq(&self) -> Result<ReadingSeq, StoreError> {
-        let row =
-            sqlx::query("SELECT next - 1 FROM counter WHERE name = 'reading'").fetch_one(&self.inner.pool).await?;
+        let row = sqlx::query("SELECT coalesce(max(seq), 0) FROM reading").fetch_one(&self.inner.pool).await?;
         Ok(ReadingSeq(row.try_get(0)?))
     }
 

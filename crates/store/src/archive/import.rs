@@ -14,7 +14,7 @@ use sqlx::{Row, SqliteConnection};
 
 use super::{BEGINNING, ImportReport, STILL, each};
 use crate::calendar::day_number;
-use crate::commit::{json, take};
+use crate::commit::json;
 use crate::gate::{Durability, Urgency};
 use crate::secrets::Vault;
 use crate::{Calendar, Store, StoreError};
@@ -238,7 +238,7 @@ impl<'a> Import<'a> {
             next_customer: next(db, "SELECT coalesce(max(id), 0) + 1 FROM customer").await?,
             next_installation: next(db, "SELECT coalesce(max(id), 0) + 1 FROM installation").await?,
             // Numbers of rows that turn out to be known or bad are skipped, not given again.
-            next_meter: take(db, "meter", rows.len()).await?,
+            next_meter: numbers_of_meters(db, rows.len()).await?,
             changes: Changes::default(),
         };
         import.changes.first_new = import.next_meter;
@@ -899,6 +899,16 @@ fn generic_model(protocol: Protocol) -> &'static str {
         Protocol::Dlt645v2007 => "generic-2007",
         Protocol::Dlt645v1997 => "generic-1997",
     }
+}
+
+/// The first of `count` rows of meters, which are given once and for all: readings name them.
+async fn numbers_of_meters(db: &mut SqliteConnection, count: usize) -> Result<i64, StoreError> {
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
+    let row = sqlx::query("UPDATE counter SET next = next + ?1 WHERE name = 'meter' RETURNING next - ?1")
+        .bind(count)
+        .fetch_one(db)
+        .await?;
+    Ok(row.try_get(0)?)
 }
 
 async fn next(db: &mut SqliteConnection, sql: &'static str) -> Result<i64, StoreError> {

@@ -193,6 +193,31 @@ async fn a_number_given_out_after_the_backup_is_not_given_to_another_reading_aft
 }
 
 #[tokio::test]
+async fn a_number_given_out_before_a_power_cut_is_not_given_to_another_reading_after_it() {
+    let bench = Bench::with_meters(1).await;
+    let meter = bench.meter("M1").await;
+    bench.read(bench.daily(meter, date(2026, 11, 1), 100)).await;
+    let log = bench.dir.path().join("hes.db-wal");
+    let on_the_disk = usize::try_from(std::fs::metadata(&log).unwrap().len()).unwrap();
+    bench.read(bench.daily(meter, date(2026, 11, 2), 200)).await;
+    let cursor = bench.store.last_seq().await.unwrap();
+
+    // A power cut leaves the log as far as it happened to be on the disk: without its last batch.
+    let left = tempfile::tempdir().unwrap();
+    std::fs::copy(bench.store.file(), left.path().join("hes.db")).unwrap();
+    std::fs::write(left.path().join("hes.db-wal"), &std::fs::read(&log).unwrap()[..on_the_disk]).unwrap();
+    let store = open(left.path(), &bench.key).await.unwrap();
+    assert!(store.last_seq().await.unwrap() < cursor, "the last batch is to be lost");
+    let permit = store.writer().reserve(1).await.unwrap();
+    store.writer().record(permit, record(vec![bench.daily(meter, date(2026, 11, 3), 300)])).await.unwrap();
+
+    let later = store.daily_since(cursor, 10).await.unwrap();
+    let days: Vec<_> = later.iter().map(|row| store.calendar().day_of(row.version.reading.slot)).collect();
+    assert_eq!(days, [date(2026, 11, 3)], "whoever asks with its cursor gets what came after the power cut");
+    assert_eq!(store.check().await.unwrap().findings, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn what_is_too_old_goes_by_itself_every_hour_while_the_clock_is_proven() {
     let bench = Bench::with_meters(1).await;
     let meter = bench.meter("M1").await;
