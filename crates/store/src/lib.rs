@@ -53,7 +53,7 @@ pub use archive::{
     AreaRow, AreaView, BadRow, ChannelMeter, EdgeReading, ImportReport, InstallationView, MeterExchange, MeterFilter,
     MeterRow, MeterView, RowNote,
 };
-pub use backup::{BackupError, restore};
+pub use backup::{BackupError, Flaw, restore};
 pub use calendar::Calendar;
 pub use check::CheckReport;
 pub use clock::StoredClock;

@@ -15,7 +15,7 @@ use crate::metrics::Metrics;
 use crate::names::Names;
 use crate::secrets::{MasterKey, Vault};
 use crate::writer::{self, Writer};
-use crate::{Calendar, OpenError, StoreConfig, StoreError, schema};
+use crate::{Calendar, OpenError, StoreConfig, StoreError, backup, schema};
 
 /// The database inside the data directory.
 pub const DATABASE_FILE: &str = "hes.db";
@@ -64,6 +64,8 @@ impl Store {
     ) -> Result<Self, OpenError> {
         let lock = lock(&config.data_dir)?;
         let file = config.data_dir.join(DATABASE_FILE);
+        backup::finish_restore(&file)
+            .map_err(|source| OpenError::Directory { path: config.data_dir.clone(), source })?;
         let failed = |source| OpenError::Database { file: file.clone(), source };
         drop(owners_only(&file, OpenOptions::new().create(true).append(true)).map_err(|e| failed(sqlx::Error::Io(e)))?);
         let options = write_options(&file, &config);
