@@ -8,7 +8,7 @@ use crate::row::{COLUMNS, DailyRow, FORMAT_NAME, FORMAT_VERSION, Written};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
-    /// RFC 4180 with a head line, UTF-8 without a byte order mark, LF.
+    /// RFC 4180 with a head line, UTF-8 without a byte order mark, LF. No field is a formula to a spreadsheet.
     #[default]
     Csv,
     /// One JSON object a line, `null` for what is not there.
@@ -52,9 +52,9 @@ fn append_csv(row: &Written<'_>, to: &mut Vec<u8>) {
     let mut fields = CsvLine { to, first: true };
     fields.text(row.row);
     fields.shown(row.seq);
-    fields.text(row.meter_no);
+    fields.written_by_people(row.meter_no);
     for text in [row.service_point, row.customer, row.customer_name, row.area] {
-        fields.text(text.unwrap_or_default());
+        fields.written_by_people(text.unwrap_or_default());
     }
     fields.shown(Some(row.day));
     fields.shown(Some(row.register));
@@ -74,7 +74,7 @@ fn append_csv(row: &Written<'_>, to: &mut Vec<u8>) {
     fields.shown(row.ct);
     fields.shown(row.pt);
     fields.text(row.reason.unwrap_or_default());
-    fields.text(row.reason_detail.unwrap_or_default());
+    fields.written_by_people(row.reason_detail.unwrap_or_default());
     to.push(b'\n');
 }
 
@@ -92,6 +92,19 @@ impl CsvLine<'_> {
     }
     fn text(&mut self, text: &str) {
         self.separate();
+        self.quoted(text);
+    }
+    /// Text that came in with a file or from the field. A spreadsheet would run it as a formula if it began like one; the
+    /// apostrophe before it, which a leading apostrophe of its own gets too, is taken off again by whoever reads it.
+    fn written_by_people(&mut self, text: &str) {
+        self.separate();
+        if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\'']) {
+            self.quoted(&format!("'{text}"));
+        } else {
+            self.quoted(text);
+        }
+    }
+    fn quoted(&mut self, text: &str) {
         if !text.bytes().any(|b| matches!(b, b',' | b'"' | b'\n' | b'\r')) {
             self.to.extend_from_slice(text.as_bytes());
             return;
@@ -174,6 +187,35 @@ mod tests {
         assert_eq!(field("late"), "true");
         assert_eq!(field("received_at"), "2026-06-30T16:05:00.25Z");
         assert_eq!(field("reason"), "");
+    }
+
+    #[test]
+    fn no_name_is_a_formula_to_a_spreadsheet_and_every_name_can_be_got_back() {
+        for name in
+            ["=1+1", "+86 20", "-7", "@SUM(A1)", "\t=1", "\r=1", "=HYPERLINK(\"x\",\"y\")", "'=1", "'quoted'", "张=三"]
+        {
+            let mut row = reading();
+            row.meter_no = MeterNo::new("=A1").unwrap();
+            row.place.as_mut().unwrap().customer = Some((CustomerNo::new("-1").unwrap(), name.to_owned()));
+            let line = text(Format::Csv, &row);
+            let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(line.as_bytes());
+            let record = reader.records().next().unwrap().unwrap();
+            let field = |name: &str| record.get(columns().iter().position(|c| *c == name).unwrap()).unwrap();
+            let shown = field("customer_name");
+            assert!(!shown.starts_with(['=', '+', '-', '@', '\t', '\r']), "{shown:?}");
+            assert_eq!(shown.strip_prefix('\'').unwrap_or(shown), name);
+            assert_eq!((field("meter_no"), field("customer"), field("value")), ("'=A1", "'-1", "123456.00"));
+            let object: serde_json::Value = serde_json::from_str(&text(Format::Ndjson, &row)).unwrap();
+            assert_eq!((object["customer_name"].as_str(), object["meter_no"].as_str()), (Some(name), Some("=A1")));
+        }
+    }
+
+    #[test]
+    fn a_number_below_zero_stays_a_number() {
+        let mut row = reading();
+        let Content::Reading(version) = &mut row.content else { unreachable!("made above") };
+        version.value = Observed::Number(Quantity::new(-12_345, 4, Unit::Kw));
+        assert!(text(Format::Csv, &row).contains(",-1.2345,"));
     }
 
     #[test]
