@@ -13,7 +13,8 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use crate::archive::population;
-use crate::calendar::day_number;
+use crate::calendar::{day_number, slot_from_seconds};
+use crate::commit::json;
 use crate::names::parse_name;
 use crate::plans::Version;
 use crate::readings::{ReadingVersion, reading_columns, version};
@@ -51,24 +52,24 @@ pub struct DailyKey {
     version: i64,
 }
 
+/// Rows of [`DailyRow`]. The first parameter is a list of the slots that occur, each with its civil day.
 macro_rules! daily {
     ($from:literal, $rest:literal) => {
         concat!(
-            "SELECT ",
+            "WITH day (slot, n) AS MATERIALIZED (SELECT value ->> 0, value ->> 1 FROM json_each(?1)) SELECT ",
             reading_columns!(),
             ", m.no, p.no, i.ct, i.pt, k.no, k.name, a.code,
              CASE WHEN r.version > 1 THEN (SELECT b.seq FROM reading AS b WHERE b.series = r.series AND b.slot = r.slot
                 AND b.meter = r.meter AND b.register = r.register AND b.version = r.version - 1) END
              FROM ",
             $from,
-            " JOIN meter AS m ON m.id = r.meter
+            " CROSS JOIN day ON day.slot = r.slot
+             JOIN meter AS m ON m.id = r.meter
              LEFT JOIN installation AS i ON i.meter = r.meter AND i.from_at <= r.slot * 1000000 AND i.until_at > r.slot * 1000000
              LEFT JOIN service_point AS p ON p.id = i.service_point
-             LEFT JOIN service_point_area AS pa ON pa.service_point = p.id
-               AND pa.from_day <= (r.slot + ?1) / 86400 AND pa.until_day > (r.slot + ?1) / 86400
+             LEFT JOIN service_point_area AS pa ON pa.service_point = p.id AND pa.from_day <= day.n AND pa.until_day > day.n
              LEFT JOIN area AS a ON a.id = pa.area
-             LEFT JOIN service_point_customer AS pc ON pc.service_point = p.id
-               AND pc.from_day <= (r.slot + ?1) / 86400 AND pc.until_day > (r.slot + ?1) / 86400
+             LEFT JOIN service_point_customer AS pc ON pc.service_point = p.id AND pc.from_day <= day.n AND pc.until_day > day.n
              LEFT JOIN customer AS k ON k.id = pc.customer ",
             $rest
         )
@@ -83,15 +84,15 @@ impl Store {
         after: Option<DailyKey>,
         limit: u32,
     ) -> Result<Vec<(DailyKey, DailyRow)>, StoreError> {
-        let slot = self.inner.calendar.day_start(day);
+        let slot = self.inner.calendar.day_start(day).0.div_euclid(1_000_000);
         let after = after.unwrap_or(DailyKey { meter: 0, register: 0, version: 0 });
         let rows = sqlx::query(daily!(
             "reading AS r",
             "WHERE r.series = 1 AND r.slot = ?2 AND (r.meter, r.register, r.version) > (?3, ?4, ?5)
              ORDER BY r.meter, r.register, r.version LIMIT ?6"
         ))
-        .bind(self.noon(slot))
-        .bind(slot.0.div_euclid(1_000_000))
+        .bind(json(&[(slot, day_number(day))])?)
+        .bind(slot)
         .bind(after.meter)
         .bind(after.register)
         .bind(after.version)
@@ -109,22 +110,31 @@ impl Store {
 
     /// Versions of daily readings with a sequence number above `since`, corrections included, in order.
     pub async fn daily_since(&self, since: ReadingSeq, limit: u32) -> Result<Vec<DailyRow>, StoreError> {
-        let rows = sqlx::query(daily!(
-            "reading AS r INDEXED BY reading_by_seq",
-            "WHERE r.seq > ?2 AND r.series = 1 ORDER BY r.seq LIMIT ?3"
-        ))
-        .bind(self.noon(UtcMicros::from(jiff::Timestamp::UNIX_EPOCH)))
+        let page = sqlx::query(
+            "SELECT max(seq), json_group_array(DISTINCT slot) FROM
+             (SELECT seq, slot FROM reading INDEXED BY reading_by_seq WHERE seq > ? AND series = 1 ORDER BY seq LIMIT ?)",
+        )
         .bind(since.0)
         .bind(i64::from(limit))
+        .fetch_one(&self.inner.pool)
+        .await?;
+        let Some(last) = page.try_get::<Option<i64>, _>(0)? else { return Ok(Vec::new()) };
+        let slots: Vec<i64> =
+            serde_json::from_str(page.try_get(1)?).map_err(|e| StoreError::corrupt(format!("slots ({e})")))?;
+        let day_of = |slot: &i64| day_number(self.inner.calendar.day_of(slot_from_seconds(*slot)));
+        let days: Vec<_> = slots.iter().map(|slot| (slot, day_of(slot))).collect();
+        // Up to what was seen just now: a slot that came since has no day in the list.
+        let rows = sqlx::query(daily!(
+            "reading AS r INDEXED BY reading_by_seq",
+            "WHERE r.seq > ?2 AND r.seq <= ?3 AND r.series = 1 ORDER BY r.seq"
+        ))
+        .bind(json(&days)?)
+        .bind(since.0)
+        .bind(last)
         .fetch_all(&self.inner.pool)
         .await?;
         let deadlines = Deadlines::load(self).await?;
         rows.iter().map(|row| self.daily_row(row, &deadlines)).collect()
-    }
-
-    /// Seconds that make a day's start a time near its noon in civil seconds, whatever daylight saving does that day.
-    fn noon(&self, at: UtcMicros) -> i64 {
-        i64::from(self.inner.calendar.zone().to_offset(at.timestamp()).seconds()) + 12 * 3600
     }
 
     fn daily_row(&self, row: &SqliteRow, deadlines: &Deadlines) -> Result<DailyRow, StoreError> {

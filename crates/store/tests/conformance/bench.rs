@@ -44,9 +44,14 @@ pub(crate) async fn open(dir: &Path, key: &MasterKey) -> Result<Store, OpenError
 impl Bench {
     /// An empty store.
     pub(crate) async fn empty() -> Self {
+        Self::in_zone(zone()).await
+    }
+
+    /// An empty store of a utility in another zone.
+    pub(crate) async fn in_zone(zone: TimeZone) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let key = MasterKey::generate();
-        let store = open(dir.path(), &key).await.unwrap();
+        let store = Store::open(config(dir.path()), zone, &key, &Registry::new()).await.unwrap();
         Self { store, key, dir }
     }
 

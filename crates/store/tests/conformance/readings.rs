@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use hes_model::{Class, Failure, FailureKind, NoValue, Observed, Quality, ReadingSeq, Series, Task, UtcMicros};
 use hes_store::{EventFilter, OnDemandFailure, OnDemandState, ReadingQuery, StoreError, Stored, Versions};
 use jiff::civil::date;
+use jiff::tz::TimeZone;
 use proptest::prelude::*;
 
-use crate::bench::{Bench, EXPORT, IMPORT, TODAY, channel, record};
+use crate::bench::{Bench, EXPORT, IMPORT, TODAY, channel, record, row};
 
 fn all_of(meter: hes_model::MeterId, series: Series) -> ReadingQuery {
     ReadingQuery {
@@ -178,6 +179,31 @@ async fn billing_sees_every_version_once_in_the_order_of_its_cursor() {
     let values: Vec<_> = of_day.iter().chain(&rest).map(|(_, row)| row.version.seq).collect();
     assert_eq!(values.len(), 3);
     assert_eq!(bench.store.last_seq().await.unwrap(), correction[0].version.seq);
+}
+
+#[tokio::test]
+async fn a_value_is_billed_to_whoever_was_supplied_on_its_day_in_every_zone() {
+    // Samoa was a day behind in 1970 and is a day ahead now; Chatham has summer time and quarters of an hour.
+    for zone in ["Asia/Shanghai", "Pacific/Apia", "Pacific/Chatham", "America/Santiago", "Africa/Casablanca"] {
+        let bench = Bench::in_zone(TimeZone::get(zone).unwrap()).await;
+        bench.channel("bus1").await;
+        let (first, moved) = (row(1), hes_store::MeterRow { customer: Some("C2".parse().unwrap()), ..row(1) });
+        bench.import(vec![first]).await;
+        // Another customer is supplied there from today on.
+        bench.import(vec![moved]).await;
+        let meter = bench.meter("M1").await;
+        let yesterday = TODAY.yesterday().unwrap();
+        bench.record(record(vec![bench.daily(meter, yesterday, 4), bench.daily(meter, TODAY, 5)])).await;
+
+        let by_cursor = bench.store.daily_since(ReadingSeq(0), 10).await.unwrap();
+        let mut by_day = Vec::new();
+        for day in [yesterday, TODAY] {
+            by_day.extend(bench.store.daily_of_day(day, None, 10).await.unwrap().into_iter().map(|(_, row)| row));
+        }
+        assert_eq!(by_cursor, by_day, "{zone}");
+        let customers: Vec<_> = by_cursor.iter().map(|row| row.customer.as_ref().unwrap().as_str()).collect();
+        assert_eq!(customers, ["C1", "C2"], "{zone}");
+    }
 }
 
 #[tokio::test]
