@@ -2,8 +2,10 @@
 //!
 //! Each page is a query of its own by key, so a slow reader holds no transaction of the database.
 
-use hes_model::{MeterId, ReadingSeq, Series, UtcMicros};
-use hes_store::{DailyKey, DailyRow as StoredRow, Gap, GapState, InstallationView, Store, StoreError};
+use hes_model::{CustomerNo, FailureKind, MeterId, ReadingSeq, Series, UtcMicros};
+use hes_store::{
+    DailyKey, DailyRow as StoredRow, Gap, GapState, MeterGaps, MeterOnDay, PlaceOnDay, SlotsOfDay, Store, StoreError,
+};
 use jiff::civil::Date;
 
 use crate::row::{Content, DailyRow, Lateness, Place, Version};
@@ -144,19 +146,15 @@ impl DailyExport {
         now: UtcMicros,
         text: &mut Vec<u8>,
     ) -> Result<(Stage, u64), StoreError> {
-        let page = self.store.gaps(day, now, after, PAGE_GAPS).await?;
-        let Some(last) = page.last().map(|gap| gap.meter) else { return Ok((Stage::End, 0)) };
+        let slots = SlotsOfDay { day, now, plan: None };
+        let page = self.store.gaps(&slots, after, PAGE_GAPS).await?;
+        let Some(last) = page.last().map(|gaps| gaps.meter.meter) else { return Ok((Stage::End, 0)) };
         let mut rows = 0;
-        for gaps in page.chunk_by(|a, b| a.meter == b.meter) {
+        for MeterGaps { meter, gaps } in page {
             let mut daily: Vec<&Gap> = gaps.iter().filter(|gap| gap.slot.series == Series::Daily).collect();
-            // Once, even where several plans expect it.
             daily.sort_by_key(|gap| gap.slot.register);
-            daily.dedup_by_key(|gap| gap.slot.register);
-            let Some(first) = daily.first() else { continue };
-            let stays = self.store.installations(first.meter).await?;
-            let place = stays.iter().find(|stay| holds(stay, first.slot.time)).map(place_of);
             for gap in daily {
-                self.format.append(&missing_row(gap, place.clone(), day), text);
+                self.format.append(&missing_row(&meter, gap, day), text);
                 rows += 1;
             }
         }
@@ -170,10 +168,7 @@ fn reading_row(store: &Store, row: StoredRow) -> DailyRow {
     let reading = version.reading;
     let place = service_point.zip(transformers).map(|(service_point, transformers)| Place {
         service_point,
-        customer: customer.map(|no| {
-            let name = customer_name.unwrap_or_else(|| no.to_string());
-            (no, name)
-        }),
+        customer: customer.map(|no| named(no, customer_name)),
         area,
         transformers,
     });
@@ -194,30 +189,28 @@ fn reading_row(store: &Store, row: StoredRow) -> DailyRow {
     DailyRow { meter_no, place, day: store.calendar().day_of(reading.slot), register: reading.register, content }
 }
 
-fn missing_row(gap: &Gap, place: Option<Place>, day: Date) -> DailyRow {
+fn missing_row(meter: &MeterOnDay, gap: &Gap, day: Date) -> DailyRow {
     let told = gap.cause.as_ref();
     let reason = match gap.state {
-        GapState::Suspect => Some(hes_model::FailureKind::Suspect),
+        GapState::Suspect => Some(FailureKind::Suspect),
         GapState::Open | GapState::GivenUp => told.map(|failure| failure.kind),
     };
     let detail = told.filter(|failure| Some(failure.kind) == reason).map(|failure| failure.detail.clone());
     let content = Content::Missing { reason, detail };
-    DailyRow { meter_no: gap.meter_no.clone(), place, day, register: gap.slot.register, content }
+    let place = meter.place_at(gap.slot.time).map(place_of);
+    DailyRow { meter_no: meter.no.clone(), place, day, register: gap.slot.register, content }
 }
 
-fn holds(stay: &InstallationView, at: UtcMicros) -> bool {
-    stay.from <= at && stay.until.is_none_or(|until| at < until)
-}
-
-fn place_of(stay: &InstallationView) -> Place {
-    let customer = stay.customer.clone().map(|no| {
-        let name = stay.customer_name.clone().unwrap_or_else(|| no.to_string());
-        (no, name)
-    });
+fn place_of(place: &PlaceOnDay) -> Place {
     Place {
-        service_point: stay.service_point.clone(),
-        customer,
-        area: stay.area.clone(),
-        transformers: stay.transformers,
+        service_point: place.service_point.clone(),
+        customer: place.customer.clone().map(|no| named(no, place.customer_name.clone())),
+        area: place.area.clone(),
+        transformers: place.transformers,
     }
+}
+
+fn named(no: CustomerNo, name: Option<String>) -> (CustomerNo, String) {
+    let name = name.unwrap_or_else(|| no.to_string());
+    (no, name)
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hes_store::{StoreError, Tally};
+use hes_store::{SlotsOfDay, StoreError, Tally};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -49,9 +49,9 @@ pub(crate) async fn sample(shared: Shared, cancel: CancellationToken) {
 
 async fn count_slots(shared: &Shared) -> Result<(), StoreError> {
     let now = wall_clock();
-    let today = shared.store.calendar().day_of(now);
+    let slots = SlotsOfDay { day: shared.store.calendar().day_of(now), now, plan: None };
     let mut sum = Tally::default();
-    shared.store.success(today, now, |meter| meter.plans.iter().for_each(|(_, tally)| sum.add(tally))).await?;
+    shared.store.success(&slots, |meter| meter.plans.iter().for_each(|(_, tally)| sum.add(tally))).await?;
     let given_up = sum.given_up.values().sum::<u64>();
     let missing = sum.expected.saturating_sub(sum.filled() + given_up);
     for (state, count) in

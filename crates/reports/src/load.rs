@@ -1,9 +1,7 @@
 //! From the store to the reports: one walk over the meters of the day, folded as it goes.
 
-use std::collections::HashMap;
-
-use hes_model::{FailureKind, MeterId, PlanName, UtcMicros};
-use hes_store::{Gap as StoredGap, GapState, MeterDay, Store, StoreError, Tally as StoredTally};
+use hes_model::{FailureKind, PlanName, UtcMicros};
+use hes_store::{Gap as StoredGap, GapState, MeterDay, MeterGaps, SlotsOfDay, Store, StoreError, Tally as StoredTally};
 use jiff::civil::Date;
 
 use crate::clock::{Check, ClockFold};
@@ -24,7 +22,7 @@ pub struct Question {
     pub day: Date,
     /// By what it is grouped.
     pub by: Dimension,
-    /// Only the slots this plan expects; `None` for all plans.
+    /// Only the slots this plan expects, whichever others expect them too; `None` for all plans, each slot once.
     pub plan: Option<PlanName>,
     /// Now: of a day that is not over, what is complete by then is expected. Without effect on past days.
     pub now: UtcMicros,
@@ -36,17 +34,18 @@ pub async fn success(store: &Store, question: &Question) -> Result<SuccessReport
     let each = |day: MeterDay| match exclusion(&day) {
         // Taken down long ago: no longer a meter of the day.
         Some(Exclusion::Retired) if day.meter.places.is_empty() => {}
+        // Not one of the plan that is asked for.
+        Some(Exclusion::NothingDue) if question.plan.is_some() => {}
         Some(reason) => {
             let place = day.meter.places.first();
             fold.exclude(day.meter.no.clone(), place.and_then(|p| p.area.clone()), reason);
         }
         None => {
-            let tallies = day.plans.iter().filter(|(plan, _)| question.counts(plan));
-            let cells: Vec<Cell> = tallies.flat_map(|(_, tally)| cells(tally)).collect();
+            let cells: Vec<Cell> = day.plans.iter().flat_map(|(_, tally)| cells(tally)).collect();
             fold.meter(&on_day(&day.meter), &cells);
         }
     };
-    store.success(question.day, question.now, each).await?;
+    store.success(&question.slots(), each).await?;
     Ok(fold.finish(question.day, zone_of(store), question.plan.clone()))
 }
 
@@ -70,30 +69,18 @@ fn cells(tally: &StoredTally) -> impl Iterator<Item = Cell> {
     filled.into_iter().chain([suspect]).chain(given_up).chain(open).chain([untried])
 }
 
-/// What is missing of a day, with up to `limit` gaps one by one. Holds the archive of the meters that have any.
+/// What is missing of a day, with up to `limit` gaps one by one.
 pub async fn gaps(store: &Store, question: &Question, limit: usize) -> Result<GapReport, StoreError> {
-    let mut meters: HashMap<MeterId, MeterOnDay> = HashMap::new();
-    let each = |day: MeterDay| {
-        if day.plans.iter().any(|(_, tally)| tally.filled() < tally.expected) {
-            meters.insert(day.meter.meter, on_day(&day.meter));
-        }
-    };
-    store.success(question.day, question.now, each).await?;
     let mut fold = GapFold::new(question.by, limit);
     let mut after = None;
     loop {
-        let page = store.gaps(question.day, question.now, after, PAGE_GAPS).await?;
+        let page = store.gaps(&question.slots(), after, PAGE_GAPS).await?;
         let Some(last) = page.last() else { break };
-        after = Some(last.meter);
-        for gaps in page.chunk_by(|a, b| a.meter == b.meter) {
-            // A meter whose first gap appeared between the two looks is counted next time.
-            let Some(meter) = gaps.first().and_then(|gap| meters.get(&gap.meter)) else { continue };
-            let mut gaps: Vec<&StoredGap> = gaps.iter().filter(|gap| question.counts(&gap.plan)).collect();
-            // By register and time, and each slot once even where several plans expect it.
-            let key = |gap: &&StoredGap| (gap.slot.series, gap.slot.register, gap.slot.time);
-            gaps.sort_by_key(key);
-            gaps.dedup_by_key(|gap| key(gap));
-            gaps.into_iter().for_each(|gap| fold.slot(meter, open_slot(gap)));
+        after = Some(last.meter.meter);
+        for MeterGaps { meter, mut gaps } in page {
+            let meter = on_day(&meter);
+            gaps.sort_by_key(|gap| (gap.slot.series, gap.slot.register, gap.slot.time));
+            gaps.iter().for_each(|gap| fold.slot(&meter, open_slot(gap)));
         }
     }
     Ok(fold.finish(question.day, zone_of(store), question.plan.clone()))
@@ -104,11 +91,11 @@ pub async fn failures(store: &Store, question: &Question, limit: usize) -> Resul
     let mut fold = FailureFold::new(question.by);
     let (from, to) = bounds(store, question.day);
     let mut rows = store.failure_counts(from, to).await?.into_iter().peekable();
-    let each = |day: MeterDay| {
-        let id = day.meter.meter;
+    let each = |meter: hes_store::MeterOnDay| {
+        let id = meter.meter;
         // Both in the order of the meters' rows; a meter that is not in the archive of the day is passed over.
         while rows.next_if(|row| row.meter < id).is_some() {}
-        let place = on_day(&day.meter);
+        let place = on_day(&meter);
         while let Some(row) = rows.next_if(|row| row.meter == id) {
             let failed =
                 Failed { kind: row.kind, attempts: row.count, last_at: row.last_at, last_detail: row.last_detail };
@@ -116,7 +103,7 @@ pub async fn failures(store: &Store, question: &Question, limit: usize) -> Resul
             fold.failed(&MeterOnDay { channel: Some(row.channel), ..place.clone() }, failed);
         }
     };
-    store.success(question.day, question.now, each).await?;
+    store.meters_of_day(question.day, each).await?;
     Ok(fold.finish(question.day, zone_of(store), limit))
 }
 
@@ -130,8 +117,8 @@ pub async fn clock(
     let mut fold = ClockFold::new(question.by, tolerance_seconds);
     let (from, to) = bounds(store, question.day);
     let mut rows = store.clocks(from, to).await?.into_iter().peekable();
-    let each = |day: MeterDay| {
-        let id = day.meter.meter;
+    let each = |meter: hes_store::MeterOnDay| {
+        let id = meter.meter;
         while rows.next_if(|row| row.meter < id).is_some() {}
         if let Some(row) = rows.next_if(|row| row.meter == id) {
             let check = Check {
@@ -140,18 +127,18 @@ pub async fn clock(
                 offset_ms: row.offset_ms,
                 uncertainty_ms: row.uncertainty_ms,
             };
-            fold.check(&on_day(&day.meter), check);
+            fold.check(&on_day(&meter), check);
         }
     };
-    store.success(question.day, question.now, each).await?;
+    store.meters_of_day(question.day, each).await?;
     let broadcasts = store.broadcasts(from, to).await?.into_iter();
     let broadcasts = broadcasts.map(|(channel, at)| Broadcast { channel, at }).collect();
     Ok(fold.finish(question.day, zone_of(store), broadcasts, limit))
 }
 
 impl Question {
-    fn counts(&self, plan: &PlanName) -> bool {
-        self.plan.as_ref().is_none_or(|only| only == plan)
+    fn slots(&self) -> SlotsOfDay<'_> {
+        SlotsOfDay { day: self.day, now: self.now, plan: self.plan.as_ref() }
     }
 }
 

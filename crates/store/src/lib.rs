@@ -75,6 +75,6 @@ pub use schema::SCHEMA;
 pub use secrets::{MasterKey, MasterKeyError};
 pub use slots::MemoryDepth;
 pub use store::{DATABASE_FILE, Store};
-pub use success::{Exclusion, Gap, GapState, MeterDay, Tally};
+pub use success::{Exclusion, Gap, GapState, MeterDay, MeterGaps, SlotsOfDay, Tally};
 pub use work::{Age, ClockDue, OpenSlot, Work, WorkQuery};
 pub use writer::{Permit, Writer};

@@ -5,9 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use hes_model::{
-    AreaCode, ChannelName, Failure, FailureKind, MeterId, MeterNo, MeterState, Obis, PlanName, Scope, Series, UtcMicros,
-};
+use hes_model::{Failure, FailureKind, MeterId, MeterState, Obis, PlanName, Scope, Series, UtcMicros};
 use jiff::civil::Date;
 use sqlx::Row;
 
@@ -113,17 +111,29 @@ pub struct MeterDay {
     pub plans: Vec<(PlanName, Tally)>,
 }
 
+/// Which slots are looked at.
+#[derive(Debug, Clone, Copy)]
+pub struct SlotsOfDay<'a> {
+    /// Those of this civil day.
+    pub day: Date,
+    /// Complete by now; what is not yet is not expected yet. Nor counts what a clock that was wrong then gave up later.
+    pub now: UtcMicros,
+    /// Only those that this plan expects, whichever others do too; `None` is all plans, each slot for the most urgent.
+    pub plan: Option<&'a PlanName>,
+}
+
+/// The slots of a meter and day that have no good value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MeterGaps {
+    /// The meter as it stood that day.
+    pub meter: MeterOnDay,
+    /// By urgency of their plans, then by time and register. Never empty.
+    pub gaps: Vec<Gap>,
+}
+
 /// A slot that has no good value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gap {
-    /// Whose.
-    pub meter: MeterId,
-    /// Its number.
-    pub meter_no: MeterNo,
-    /// The area that day.
-    pub area: Option<AreaCode>,
-    /// The channel that day.
-    pub channel: Option<ChannelName>,
     /// Which slot.
     pub slot: Slot,
     /// The plan that expects it.
@@ -206,22 +216,32 @@ struct Facts {
 }
 
 impl Store {
-    /// What became of the slots of a civil day, meter by meter in the order of rows, through `each`.
-    ///
-    /// Slots not complete at `now` are not expected yet. May be dropped at any await.
-    pub async fn success(
-        &self,
-        day: Date,
-        now: UtcMicros,
-        mut each: impl FnMut(MeterDay) + Send,
-    ) -> Result<(), StoreError> {
-        let versions = self.plan_versions(day_number(day)).await?;
-        let expectation = self.expectation(&versions, day, now).await?;
+    /// The meters of a civil day as the archive stood then, in the order of rows, through `each`. May be dropped at any
+    /// await.
+    pub async fn meters_of_day(&self, day: Date, mut each: impl FnMut(MeterOnDay) + Send) -> Result<(), StoreError> {
         let mut low = 1;
         while let Some(window) = self.window(low).await? {
             low = window.end() + 1;
-            let meters = population::of_rows(&self.inner.pool, &self.inner.calendar, day, window.clone()).await?;
-            let facts = self.facts(&expectation, day, window).await?;
+            let meters = population::of_rows(&self.inner.pool, &self.inner.calendar, day, window).await?;
+            meters.into_iter().for_each(&mut each);
+        }
+        Ok(())
+    }
+
+    /// What became of the slots of a civil day, meter by meter in the order of rows, through `each`. May be dropped at any
+    /// await.
+    pub async fn success(
+        &self,
+        slots: &SlotsOfDay<'_>,
+        mut each: impl FnMut(MeterDay) + Send,
+    ) -> Result<(), StoreError> {
+        let versions = self.plan_versions(day_number(slots.day)).await?;
+        let expectation = self.expectation(&versions, slots).await?;
+        let mut low = 1;
+        while let Some(window) = self.window(low).await? {
+            low = window.end() + 1;
+            let meters = population::of_rows(&self.inner.pool, &self.inner.calendar, slots.day, window.clone()).await?;
+            let facts = self.facts(&expectation, slots, window).await?;
             for meter in meters {
                 let exclusion = exclusion(&meter);
                 let mut tallies: Vec<Tally> = expectation.versions.iter().map(|_| Tally::default()).collect();
@@ -238,32 +258,36 @@ impl Store {
         Ok(())
     }
 
-    /// Slots of a civil day without a good value, by meter, from behind `after`. The meter with which `limit` is reached
-    /// is the last, with all of its gaps: a page may be a little longer.
+    /// Slots of a civil day without a good value, by meter, from behind `after`. With the meter with which `limit` gaps are
+    /// reached the page ends: it may be a little longer.
     pub async fn gaps(
         &self,
-        day: Date,
-        now: UtcMicros,
+        slots: &SlotsOfDay<'_>,
         after: Option<MeterId>,
         limit: usize,
-    ) -> Result<Vec<Gap>, StoreError> {
-        let versions = self.plan_versions(day_number(day)).await?;
-        let expectation = self.expectation(&versions, day, now).await?;
-        let mut gaps = Vec::new();
+    ) -> Result<Vec<MeterGaps>, StoreError> {
+        let versions = self.plan_versions(day_number(slots.day)).await?;
+        let expectation = self.expectation(&versions, slots).await?;
+        let mut page = Vec::new();
+        let mut count = 0;
         let mut low = after.map_or(1, |meter| meter.0 + 1);
         while let Some(window) = self.window(low).await? {
             low = window.end() + 1;
-            let meters = population::of_rows(&self.inner.pool, &self.inner.calendar, day, window.clone()).await?;
-            let facts = self.facts(&expectation, day, window).await?;
+            let meters = population::of_rows(&self.inner.pool, &self.inner.calendar, slots.day, window.clone()).await?;
+            let facts = self.facts(&expectation, slots, window).await?;
             for meter in meters {
-                if gaps.len() >= limit {
-                    return Ok(gaps);
+                if count >= limit {
+                    return Ok(page);
                 }
                 let judged = self.judge(&expectation, &facts, &meter);
-                gaps.extend(judged.into_iter().filter_map(|j| gap(&expectation, &meter, j)));
+                let gaps: Vec<Gap> = judged.into_iter().filter_map(|j| gap(&expectation, j)).collect();
+                count += gaps.len();
+                if !gaps.is_empty() {
+                    page.push(MeterGaps { meter, gaps });
+                }
             }
         }
-        Ok(gaps)
+        Ok(page)
     }
 
     /// The next rows of meters from `low` on; `None` behind the last.
@@ -279,12 +303,13 @@ impl Store {
     async fn expectation<'a>(
         &self,
         versions: &'a [Version],
-        day: Date,
-        now: UtcMicros,
+        slots: &SlotsOfDay<'_>,
     ) -> Result<Expectation<'a>, StoreError> {
+        let &SlotsOfDay { day, now, plan } = slots;
         let calendar = &self.inner.calendar;
+        let wanted = |v: &&Version| v.on(day) && plan.is_none_or(|plan| v.plan.name == *plan);
         let mut versions: Vec<&Version> =
-            versions.iter().filter(|v| v.on(day) && v.plan.task.series().is_some()).collect();
+            versions.iter().filter(wanted).filter(|v| v.plan.task.series().is_some()).collect();
         versions.sort_by_key(|v| (v.plan.schedule.priority, v.id));
         let mut asked = Vec::new();
         for version in &versions {
@@ -304,9 +329,10 @@ impl Store {
     async fn facts(
         &self,
         expectation: &Expectation<'_>,
-        day: Date,
+        slots: &SlotsOfDay<'_>,
         window: std::ops::RangeInclusive<i64>,
     ) -> Result<Facts, StoreError> {
+        let &SlotsOfDay { day, now, .. } = slots;
         let mut facts = Facts::default();
         let mut single: BTreeMap<Series, BTreeSet<i64>> = BTreeMap::new();
         let mut intervals: BTreeSet<u8> = BTreeSet::new();
@@ -320,12 +346,12 @@ impl Store {
             }
         }
         for (series, slots) in single {
-            self.single_facts(&mut facts, series_code(series), &json(&slots)?, &window).await?;
+            self.single_facts(&mut facts, series_code(series), &json(&slots)?, &window, now).await?;
         }
         for minutes in intervals {
-            self.interval_facts(&mut facts, minutes, day, &window).await?;
+            self.interval_facts(&mut facts, minutes, day, &window, now).await?;
         }
-        self.progress_facts(&mut facts, day, &window).await?;
+        self.progress_facts(&mut facts, day, &window, now).await?;
         Ok(facts)
     }
 
@@ -335,6 +361,7 @@ impl Store {
         series: i64,
         slots: &str,
         window: &std::ops::RangeInclusive<i64>,
+        now: UtcMicros,
     ) -> Result<(), StoreError> {
         let rows = sqlx::query(
             "SELECT r.slot, r.meter, r.register, min(CASE WHEN r.rules IS NULL THEN r.received_at END)
@@ -355,13 +382,14 @@ impl Store {
         let rows = sqlx::query(
             "SELECT g.slot, g.meter, g.register, r.kind, r.detail
              FROM json_each(?2) AS s CROSS JOIN give_up AS g
-             ON g.series = ?1 AND g.slot = s.value AND g.meter BETWEEN ?3 AND ?4
+             ON g.series = ?1 AND g.slot = s.value AND g.meter BETWEEN ?3 AND ?4 AND g.at <= ?5
              JOIN reason AS r ON r.id = g.reason",
         )
         .bind(series)
         .bind(slots)
         .bind(*window.start())
         .bind(*window.end())
+        .bind(now.0)
         .fetch_all(&self.inner.pool)
         .await?;
         for row in rows {
@@ -378,6 +406,7 @@ impl Store {
         minutes: u8,
         day: Date,
         window: &std::ops::RangeInclusive<i64>,
+        now: UtcMicros,
     ) -> Result<(), StoreError> {
         let series = series_code(Series::Interval(minutes));
         let number = day_number(day);
@@ -404,7 +433,7 @@ impl Store {
                     *first = Some(first.map_or(point.received_at, |f| f.min(point.received_at)));
                 }
             }
-            for run in &block.given_up {
+            for run in block.given_up.iter().filter(|run| run.at <= now.0) {
                 let cause = match reasons.get(&run.reason) {
                     Some(cause) => cause.clone(),
                     None => {
@@ -434,6 +463,7 @@ impl Store {
         facts: &mut Facts,
         day: Date,
         window: &std::ops::RangeInclusive<i64>,
+        now: UtcMicros,
     ) -> Result<(), StoreError> {
         let start = self.inner.calendar.day_start(day);
         let end = day.tomorrow().map_or(start, |next| self.inner.calendar.day_start(next));
@@ -460,9 +490,11 @@ impl Store {
             };
             facts.tried.insert(key, tried);
         }
-        let rows = sqlx::query("SELECT meter, plan, settled_until FROM progress WHERE meter BETWEEN ? AND ?")
+        let sql = "SELECT meter, plan, settled_until FROM progress WHERE meter BETWEEN ? AND ? AND settled_until <= ?";
+        let rows = sqlx::query(sql)
             .bind(*window.start())
             .bind(*window.end())
+            .bind(now.0.div_euclid(1_000_000))
             .fetch_all(&self.inner.pool)
             .await?;
         for row in rows {
@@ -563,7 +595,7 @@ fn exclusion(meter: &MeterOnDay) -> Option<Exclusion> {
     }
 }
 
-fn gap(expectation: &Expectation<'_>, meter: &MeterOnDay, judged: Judged) -> Option<Gap> {
+fn gap(expectation: &Expectation<'_>, judged: Judged) -> Option<Gap> {
     let (state, cause) = match judged.state {
         SlotState::OnTime | SlotState::Late => return None,
         SlotState::Suspect => (GapState::Suspect, judged.tried.as_ref().map(|t| t.cause.clone())),
@@ -571,10 +603,6 @@ fn gap(expectation: &Expectation<'_>, meter: &MeterOnDay, judged: Judged) -> Opt
         SlotState::Open(cause) => (GapState::Open, cause),
     };
     Some(Gap {
-        meter: meter.meter,
-        meter_no: meter.no.clone(),
-        area: meter.place_at(judged.slot.time).and_then(|p| p.area.clone()),
-        channel: meter.channel.clone(),
         slot: judged.slot,
         plan: expectation.versions.get(judged.plan)?.plan.name.clone(),
         state,

@@ -85,13 +85,14 @@ macro_rules! population {
              LEFT JOIN service_point_customer AS pc ON pc.service_point = p.id
                AND pc.from_day <= ?1 AND pc.until_day > ?1
              LEFT JOIN customer AS k ON k.id = pc.customer
-             WHERE v.from_day <= ?1 AND v.until_day > ?1 ",
+             WHERE v.from_day <= ?1 AND v.until_day > ?1 AND (i.id IS NOT NULL OR m.created_at < ?3) ",
             $where
         )
     };
 }
 
-/// The meters of a day whose rows are in a range, in order.
+/// The meters of a day whose rows are in a range, in order. One that came into the archive after the day is of it only
+/// where it turned out to have hung somewhere then.
 pub(crate) async fn of_rows(
     pool: &SqlitePool,
     calendar: &Calendar,

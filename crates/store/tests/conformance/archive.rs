@@ -1,14 +1,14 @@
 //! The archive: import, its conflicts, and what stood there on a past day.
 
 use hes_model::{MeterState, Quantity, Secret, Task, Transformers, Unit, UtcMicros};
-use hes_store::{AreaRow, EdgeReading, Exclusion, MeterDay, MeterExchange, MeterFilter};
+use hes_store::{AreaRow, EdgeReading, Exclusion, MeterDay, MeterExchange, MeterFilter, SlotsOfDay};
 use jiff::civil::{Date, date};
 
-use crate::bench::{Bench, IMPORT, TODAY, channel, row};
+use crate::bench::{Bench, EXPORT, IMPORT, TODAY, channel, row};
 
 async fn day(bench: &Bench, day: Date) -> Vec<MeterDay> {
     let mut meters = Vec::new();
-    bench.store.success(day, bench.now(), |meter| meters.push(meter)).await.unwrap();
+    bench.store.success(&bench.slots(day), |meter| meters.push(meter)).await.unwrap();
     meters
 }
 
@@ -164,8 +164,8 @@ async fn after_an_exchange_each_meter_is_expected_for_its_own_time_only() {
     assert_eq!(by_day, [(20, "M1"), (21, "M1"), (22, "M1"), (23, "M9"), (24, "M9")]);
     let asked = bench.missing_at(bench.now()).await.slots;
     assert!(asked.iter().all(|s| s.slot.time >= bench.midnight(date(2026, 11, 23))), "the old meter is gone");
-    let gaps = bench.store.gaps(date(2026, 11, 21), bench.now(), None, 10).await.unwrap();
-    let detail = gaps[0].cause.as_ref().map(|c| c.detail.as_str());
+    let page = bench.store.gaps(&bench.slots(date(2026, 11, 21)), None, 10).await.unwrap();
+    let detail = page[0].gaps[0].cause.as_ref().map(|c| c.detail.as_str());
     assert_eq!(detail, Some("the meter was taken down before it was read"));
 }
 
@@ -218,4 +218,41 @@ async fn a_plan_that_is_edited_expects_of_the_past_what_it_did() {
     assert_eq!(expected(day(&bench, date(2026, 11, 23)).await), 1);
     assert_eq!(expected(day(&bench, TODAY).await), 0);
     assert_eq!(bench.missing_at(bench.now()).await.slots, [], "a plan that was ended asks nothing");
+}
+
+#[tokio::test]
+async fn a_meter_that_came_later_is_not_one_of_a_past_day() {
+    let bench = Bench::with_meters(1).await;
+    let before = day(&bench, date(2026, 11, 20)).await;
+    let later = UtcMicros(bench.now().0 + 86_400_000_000);
+    let mut new = row(2);
+    new.installed_from = None;
+    bench.store.import_meters(vec![new], later).await.unwrap();
+    assert_eq!(day(&bench, date(2026, 11, 20)).await, before, "the report of a past day stays");
+    let mut found_out = row(3);
+    found_out.installed_from = Some(date(2026, 11, 19));
+    bench.store.import_meters(vec![found_out], later).await.unwrap();
+    let meters: Vec<_> =
+        day(&bench, date(2026, 11, 20)).await.into_iter().map(|day| day.meter.no.to_string()).collect();
+    assert_eq!(meters, ["M1", "M3"], "but one that is found to have hung there then is one of it");
+}
+
+#[tokio::test]
+async fn a_slot_that_two_plans_expect_counts_once_and_for_each_of_them_when_it_is_asked_for() {
+    let bench = Bench::with_meters(1).await;
+    let daily = |registers: &[hes_model::Obis]| Task::Daily { registers: registers.to_vec() };
+    bench.plan("night", daily(&[IMPORT, EXPORT]), TODAY).await;
+    bench.plan("again", daily(&[IMPORT]), TODAY).await;
+    let expected = async |plan: Option<&str>| {
+        let plan = plan.map(|name| name.parse().unwrap());
+        let slots = SlotsOfDay { plan: plan.as_ref(), ..bench.slots(TODAY) };
+        let mut expected = 0;
+        let count = |day: MeterDay| expected += day.plans.iter().map(|(_, tally)| tally.expected).sum::<u64>();
+        bench.store.success(&slots, count).await.unwrap();
+        let page = bench.store.gaps(&slots, None, 10).await.unwrap();
+        (expected, page.iter().map(|of| of.gaps.len()).sum::<usize>())
+    };
+    assert_eq!(expected(None).await, (2, 2));
+    assert_eq!(expected(Some("night")).await, (2, 2));
+    assert_eq!(expected(Some("again")).await, (1, 1));
 }

@@ -10,8 +10,8 @@ use hes_model::{
     Unit, UtcMicros, Window,
 };
 use hes_store::{
-    Age, Calendar, DialogueRecord, MasterKey, MemoryDepth, MeterRow, OpenError, Slot, Store, StoreConfig, Work,
-    WorkQuery,
+    Age, Calendar, DialogueRecord, MasterKey, MemoryDepth, MeterRow, OpenError, Slot, SlotsOfDay, Store, StoreConfig,
+    Work, WorkQuery,
 };
 use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
@@ -99,6 +99,11 @@ impl Bench {
     /// 24 November 2026, 10:07.
     pub(crate) fn now(&self) -> UtcMicros {
         self.calendar().instant(TODAY.at(10, 7, 0, 0))
+    }
+
+    /// Those of a day, as of now.
+    pub(crate) fn slots(&self, day: Date) -> SlotsOfDay<'static> {
+        SlotsOfDay { day, now: self.now(), plan: None }
     }
 
     pub(crate) fn midnight(&self, day: Date) -> UtcMicros {

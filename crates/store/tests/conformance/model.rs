@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hes_model::{Failure, FailureKind, MeterState, Quality, Scope, Series, Task, UtcMicros};
-use hes_store::GiveUp;
+use hes_store::{GiveUp, SlotsOfDay};
 use jiff::civil::{Date, date};
 use proptest::prelude::*;
 
@@ -154,10 +154,13 @@ async fn check(actions: Vec<Action>, by_group: bool, interval: bool) {
     // What the reports count is what the planner asks for, day by day.
     let mut counted = BTreeSet::new();
     for day in 15..15 + DAYS {
-        for gap in bench.store.gaps(date(2026, 11, day), noon(24), None, usize::MAX).await.unwrap() {
-            let first = bench.calendar().civil(gap.slot.time).hour() == 0;
-            if first && gap.state != hes_store::GapState::GivenUp {
-                counted.insert((u64::try_from(gap.meter.0).unwrap(), day));
+        let slots = SlotsOfDay { day: date(2026, 11, day), now: noon(24), plan: None };
+        for of in bench.store.gaps(&slots, None, usize::MAX).await.unwrap() {
+            let is_open = |gap: &hes_store::Gap| {
+                bench.calendar().civil(gap.slot.time).hour() == 0 && gap.state != hes_store::GapState::GivenUp
+            };
+            if of.gaps.iter().any(is_open) {
+                counted.insert((u64::try_from(of.meter.meter.0).unwrap(), day));
             }
         }
     }

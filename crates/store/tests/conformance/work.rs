@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use hes_model::{Class, Failure, FailureKind, Quality, Series, Task, UtcMicros};
-use hes_store::{Age, FailedAttempt, GiveUp, Retry};
+use hes_store::{Age, FailedAttempt, GapState, GiveUp, Retry, SlotsOfDay};
 use jiff::civil::date;
 
 use crate::bench::{Bench, IMPORT, TODAY, record, slot};
@@ -74,9 +74,10 @@ async fn a_slot_with_suspects_only_stays_open_and_ends_as_suspect_when_it_leaves
     let much_later = bench.calendar().instant(date(2027, 2, 1).at(12, 0, 0, 0));
     let work = bench.missing_at(much_later).await;
     assert!(work.slots.iter().all(|s| s.slot.time > bench.midnight(TODAY)));
-    let gaps = bench.store.gaps(TODAY, much_later, None, 100).await.unwrap();
-    assert_eq!(gaps.len(), 1);
-    assert_eq!(gaps[0].cause.as_ref().map(|c| c.kind), Some(FailureKind::Suspect));
+    let slots = SlotsOfDay { now: much_later, ..bench.slots(TODAY) };
+    let page = bench.store.gaps(&slots, None, 100).await.unwrap();
+    assert_eq!((page.len(), page[0].gaps.len()), (1, 1));
+    assert_eq!(page[0].gaps[0].cause.as_ref().map(|c| c.kind), Some(FailureKind::Suspect));
 }
 
 #[tokio::test]
@@ -141,4 +142,14 @@ async fn what_a_clock_that_was_years_ahead_gave_up_and_left_behind_is_void_once_
     assert_eq!(bench.missing_at(bench.now()).await.slots, open, "neither give-ups nor watermarks of that time count");
     bench.missing_at(weeks_ahead).await;
     assert_eq!(bench.missing_at(bench.now()).await.slots, open);
+
+    let mut reported = Vec::new();
+    for of in bench.store.gaps(&bench.slots(TODAY), None, 100).await.unwrap() {
+        let open = of.gaps.into_iter().filter(|gap| gap.state == GapState::Open);
+        reported.extend(open.map(|gap| gap.slot));
+    }
+    let mut open: Vec<_> = open.into_iter().map(|open| open.slot).collect();
+    open.sort();
+    reported.sort();
+    assert_eq!(reported, open, "and what is asked for is reported as open");
 }
