@@ -6,11 +6,18 @@
 
 use std::time::{Duration, Instant};
 
+/// A development build only shows that a bench runs, so it does a part of the work.
+pub const SHORT: bool = cfg!(debug_assertions);
+
 /// Several measurements of one thing.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Times(Vec<Duration>);
 
 impl Times {
+    /// Takes one more.
+    pub fn add(&mut self, time: Duration) {
+        self.0.push(time);
+    }
     /// The shortest: what the machine can do when nothing else disturbs.
     pub fn best(&self) -> Duration {
         self.0.iter().copied().min().unwrap_or_default()
@@ -48,7 +55,7 @@ pub fn print_machine() {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let load = load.split_whitespace().next().unwrap_or("?").to_owned();
-    let build = if cfg!(debug_assertions) { "debug" } else { "release, thin LTO" };
+    let build = if SHORT { "debug, a part of the work: its figures mean nothing" } else { "release, thin LTO" };
     println!("machine: {model}, {cores} cores, load {load}; build: {build}");
 }
 

@@ -48,6 +48,15 @@ pub fn planned_site(fleet: &Fleet) -> Site {
 
 /// Gives a running server archive and plans; the channels lead nowhere yet.
 pub fn plan(site: &Site, fleet: &Fleet) {
+    plan_from(site, fleet, "today-4");
+}
+
+/// The same, with yesterday's freeze and profile only.
+pub fn plan_yesterday(site: &Site, fleet: &Fleet) {
+    plan_from(site, fleet, "yesterday");
+}
+
+fn plan_from(site: &Site, fleet: &Fleet, first_freeze: &str) {
     let nowhere = site.folder().join("channels.csv");
     std::fs::write(&nowhere, leading_nowhere(&std::fs::read_to_string(fleet.archive("channels.csv")).unwrap()))
         .unwrap();
@@ -55,7 +64,7 @@ pub fn plan(site: &Site, fleet: &Fleet) {
     for (noun, file) in files {
         site.json(&[noun, "import", file.to_str().unwrap()]);
     }
-    site.json(&["plan", "add", "daily", "--all", "--from", "today-4", "--until", "today"]);
+    site.json(&["plan", "add", "daily", "--all", "--from", first_freeze, "--until", "today"]);
     site.json(&["plan", "add", "interval", "--all", "--from", "yesterday", "--until", "today"]);
 }
 

@@ -73,7 +73,11 @@ fn outside_crates_that_bring_a_runtime_or_a_database_stay_where_they_belong() {
         graph.iter().filter(|(_, uses)| uses.contains(dependency)).map(|(name, _)| name.clone()).collect()
     };
     let only = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect::<BTreeSet<_>>();
-    assert!(users("sqlx").is_subset(&only(&["hes-store"])), "only the store speaks SQL: {:?}", users("sqlx"));
+    let sql = users("sqlx");
+    assert!(
+        sql.is_subset(&only(&["hes-store", "hes-benches"])),
+        "only the store, and its peer in a bench, speak SQL: {sql:?}"
+    );
     let serial = users("tokio-serial");
     assert!(serial.is_subset(&only(&["hes-transport", "hes-sim"])), "only transport opens ports: {serial:?}");
     for pure in ["hes-wire", "hes-dlt645", "hes-model", "hes-driver", "hes-dissect", "hes-validation"] {

@@ -11,7 +11,8 @@ use hes_collector::{
 use hes_driver::identify;
 use hes_model::{
     ChannelConfig, ChannelName, CommAddress, DecodeLevels, DialIn, Effective, Endpoint, LineSettings, MeterId, MeterNo,
-    MeterState, Obis, Plan, PlanName, Protocol, Registration, Schedule, Scope, Task, UtcMicros, Window, registers,
+    MeterState, Obis, Parity, Plan, PlanName, Protocol, Registration, Schedule, Scope, Task, UtcMicros, Window,
+    registers,
 };
 use hes_sim::{Endpoint as SimEndpoint, Fleet, FleetConfig, RunningFleet, StartOptions};
 use hes_store::{MasterKey, MeterRow, Store, StoreConfig};
@@ -114,7 +115,8 @@ impl Town {
                 }
             };
             let name = ChannelName::new(&channel.name).expect("a name");
-            ChannelConfig { name, endpoint, line: LineSettings::DLT645, extra_delay_ms: 0, wake_up: 4 }
+            let line = LineSettings::new(channel.baud, 8, Parity::Even).expect("a usual speed");
+            ChannelConfig { name, endpoint, line, extra_delay_ms: 0, wake_up: 4 }
         });
         let channels = (1..).zip(channels).collect();
         assert!(self.store.import_channels(channels).await.expect("channels are taken").bad.is_empty());
