@@ -12,6 +12,7 @@ mod config;
 mod dialogue;
 mod drift;
 mod frame_log;
+mod held_back;
 mod host_clock;
 mod host_watch;
 mod job;

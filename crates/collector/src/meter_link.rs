@@ -7,6 +7,7 @@ use hes_wire::Framing;
 use tokio::time::Instant;
 
 use crate::frame_log::{Direction, FrameLog};
+use crate::held_back::Share;
 use crate::turnstile::{Ended, Lesson, MeterKey, Turn, Turnstile, TurnstileMetrics};
 
 /// One dialogue's link to one meter. Each exchange waits for its own turn on the channel.
@@ -61,7 +62,9 @@ impl Exchange for MeterLink {
         let tap = self.tap();
         tap.log(Direction::Sent, request);
         let longest = turn.line().longest(self.turnstile.extra_delay(), &patience);
-        let deadlines = turn.expected().map_or(longest, |expected| longest.expecting(expected));
+        let expected = turn.expected();
+        let path = longest.holding_back(expected.held_back.as_percent());
+        let deadlines = expected.reply.map_or(path, |reply| path.expecting(reply));
         let begun = Instant::now();
         let mut tapped = Tapped { tap, expect };
         let asked = turn.line().ask(request, &mut tapped, deadlines, longest).await;
@@ -69,7 +72,8 @@ impl Exchange for MeterLink {
             Ok(exchanged) => {
                 under_way.ended = Ended::Answered;
                 under_way.metrics.heard(&exchanged.counts);
-                turn.learn(Lesson::Answered(exchanged.reply));
+                let held_back = Share::of(&exchanged, self.settings);
+                turn.learn(Lesson::Answered { reply: exchanged.reply, held_back });
                 Ok(exchanged)
             }
             Err(AskError::TimedOut { heard, last }) => {

@@ -1,9 +1,11 @@
-//! What a channel has learned about its meters' reply times, and whom it must not ask yet. Pure: time is an argument.
+//! What a channel has learned about reply times, its meters' and its path's, and whom it must not ask yet. Pure: time is
+//! an argument.
 //!
 //! A meter that answers in 30 ms should not cost half a second when it once stays silent. After
 //! `learned_replies_min` replies its first byte is waited for only as long as the 99th percentile of its last 32 replies
 //! (with 32 of them: the slowest), times `reply_factor_percent`, plus `reply_margin_ms`; never longer than the longest
-//! answer time. Two rules keep that safe:
+//! answer time. What a device on the way may hold back of an answer comes on top of either; [`HeldBack`] learns it, with the
+//! same factor after the same number of long answers, for the meters that never answered too. Two rules keep that safe:
 //!
 //! - after such a shortened wait ran out, the meter is asked *nothing* until its longest answer time is over, so that a
 //!   late answer cannot meet a later question. Other meters are asked meanwhile;
@@ -14,6 +16,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::held_back::{HeldBack, Share};
 use crate::turnstile::{MeterKey, TurnstileConfig};
 
 /// Replies remembered of a meter.
@@ -58,17 +61,36 @@ struct Habit {
 pub(crate) struct Habits {
     config: TurnstileConfig,
     meters: HashMap<MeterKey, Habit>,
+    held_back: HeldBack,
+}
+
+/// How long to wait for the first byte of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Expected {
+    /// The meter's reply time; `None`: the longest.
+    pub(crate) reply: Option<Duration>,
+    /// How much of the answer may be held back.
+    pub(crate) held_back: Share,
 }
 
 impl Habits {
     pub(crate) fn new(config: TurnstileConfig) -> Self {
-        Self { config, meters: HashMap::new() }
+        Self { config, meters: HashMap::new(), held_back: HeldBack::default() }
     }
 
-    /// How long to wait for the first byte of `meter`'s answer; `None`: the longest answer time.
-    pub(crate) fn expected(&self, meter: MeterKey) -> Option<Duration> {
+    /// How long to wait for the first byte of `meter`'s answer.
+    pub(crate) fn expected(&self, meter: MeterKey) -> Expected {
+        if self.meters.get(&meter).is_some_and(|habit| habit.missed) {
+            return Expected { reply: None, held_back: Share::WHOLE };
+        }
+        let answers_min = usize::from(self.config.learned_replies_min);
+        let held_back = self.held_back.expected(answers_min, self.config.reply_factor_percent);
+        Expected { reply: self.reply(meter), held_back }
+    }
+
+    fn reply(&self, meter: MeterKey) -> Option<Duration> {
         let habit = self.meters.get(&meter)?;
-        if habit.missed || habit.replies.count < usize::from(self.config.learned_replies_min) {
+        if habit.replies.count < usize::from(self.config.learned_replies_min) {
             return None;
         }
         let p99 = habit.replies.p99()?;
@@ -76,8 +98,11 @@ impl Habits {
         Some(p99 * u32::from(self.config.reply_factor_percent) / 100 + margin)
     }
 
-    /// A reply came, this long after the question.
-    pub(crate) fn answered(&mut self, meter: MeterKey, reply: Duration) {
+    /// A reply came, this long after the question, with so much of it held back.
+    pub(crate) fn answered(&mut self, meter: MeterKey, reply: Duration, held_back: Option<Share>) {
+        if let Some(share) = held_back {
+            self.held_back.add(share);
+        }
         if let Some(habit) = self.habit(meter) {
             habit.replies.add(reply);
             habit.missed = false;
@@ -120,37 +145,37 @@ mod tests {
     fn learned(replies: impl IntoIterator<Item = u64>) -> Habits {
         let mut habits = Habits::new(TurnstileConfig::default());
         for reply in replies {
-            habits.answered(METER, ms(reply));
+            habits.answered(METER, ms(reply), None);
         }
         habits
     }
 
     #[test]
     fn nothing_is_shortened_before_twenty_replies() {
-        assert_eq!(learned([30; 19]).expected(METER), None);
-        assert_eq!(learned([30; 20]).expected(METER), Some(ms(65)));
+        assert_eq!(learned([30; 19]).expected(METER).reply, None);
+        assert_eq!(learned([30; 20]).expected(METER).reply, Some(ms(65)));
     }
 
     #[test]
     fn the_slowest_of_the_last_replies_counts_and_is_forgotten_after_thirty_two() {
         let mut habits = learned([30; 20]);
-        habits.answered(METER, ms(200));
-        assert_eq!(habits.expected(METER), Some(ms(320)));
+        habits.answered(METER, ms(200), None);
+        assert_eq!(habits.expected(METER).reply, Some(ms(320)));
         for _ in 0..31 {
-            habits.answered(METER, ms(30));
+            habits.answered(METER, ms(30), None);
         }
-        assert_eq!(habits.expected(METER), Some(ms(320)));
-        habits.answered(METER, ms(30));
-        assert_eq!(habits.expected(METER), Some(ms(65)));
+        assert_eq!(habits.expected(METER).reply, Some(ms(320)));
+        habits.answered(METER, ms(30), None);
+        assert_eq!(habits.expected(METER).reply, Some(ms(65)));
     }
 
     #[test]
     fn after_a_miss_the_longest_answer_time_holds_until_the_meter_answers_again() {
         let mut habits = learned([30; 25]);
         habits.missed(METER, None);
-        assert_eq!(habits.expected(METER), None);
-        habits.answered(METER, ms(400));
-        assert_eq!(habits.expected(METER), Some(ms(620)), "and the slow reply is learned");
+        assert_eq!(habits.expected(METER).reply, None);
+        habits.answered(METER, ms(400), None);
+        assert_eq!(habits.expected(METER).reply, Some(ms(620)), "and the slow reply is learned");
     }
 
     #[test]
@@ -164,8 +189,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_held_back_is_learned_for_every_meter_and_doubted_after_a_miss() {
+        const SILENT: MeterKey = MeterKey::Meter(MeterId(2));
+        let with_margin = Share::percent(12);
+        let mut habits = Habits::new(TurnstileConfig::default());
+        for _ in 0..20 {
+            habits.answered(METER, ms(30), Some(Share::percent(8)));
+        }
+        assert_eq!(habits.expected(SILENT), Expected { reply: None, held_back: with_margin });
+        habits.missed(SILENT, None);
+        assert_eq!(habits.expected(SILENT), Expected { reply: None, held_back: Share::WHOLE });
+        assert_eq!(habits.expected(METER), Expected { reply: Some(ms(65)), held_back: with_margin });
+    }
+
+    #[test]
     fn a_reply_longer_than_a_minute_does_not_overflow() {
         let habits = learned([90_000; 20]);
-        assert!(habits.expected(METER).unwrap() >= ms(65_535));
+        assert!(habits.expected(METER).reply.unwrap() >= ms(65_535));
     }
 }

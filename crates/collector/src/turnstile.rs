@@ -60,9 +60,10 @@ pub struct TurnstileConfig {
     pub urgent_waiting_max: u16,
     /// Most planned questions of a class that wait on one channel; one more waits for its place.
     pub planned_waiting_max: u16,
-    /// Replies after which a meter's own reply time shortens the wait for it.
+    /// Replies after which a meter's own reply time shortens the wait for it; and long answers after which a line knows how
+    /// much of them its path holds back.
     pub learned_replies_min: u16,
-    /// The wait for a learned meter, in percent of the 99th percentile of its replies.
+    /// The wait for a learned meter, in percent of the 99th percentile of its replies; of what a path holds back too.
     pub reply_factor_percent: u16,
     /// What is added to that.
     pub reply_margin_ms: u32,

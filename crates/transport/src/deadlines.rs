@@ -49,6 +49,13 @@ impl Deadlines {
         Self { first, gap, whole: patience.reply + pace.extra_delay + on_line + gap, held_back }
     }
 
+    /// The same where the device on the way is known to hold back no more than this part of an answer. Only the wait for
+    /// the first byte is shorter: the last one comes when it comes.
+    pub fn holding_back(self, percent: u8) -> Self {
+        let held_back = self.held_back * u32::from(percent.min(100)) / 100;
+        Self { first: self.first - (self.held_back - held_back), held_back, ..self }
+    }
+
     /// The same with a shorter wait for the first byte, from the reply time learned from this meter; never longer than
     /// before. What was learned from short answers says nothing about how long a long one is held back.
     pub fn expecting(self, reply: Duration) -> Self {
@@ -90,6 +97,19 @@ mod tests {
         assert_eq!(learned.first, Duration::from_millis(60));
         assert_eq!(longest.whole - learned.whole, Duration::from_millis(440));
         assert_eq!(longest.expecting(Duration::from_secs(9)), longest);
+    }
+
+    #[test]
+    fn what_is_not_held_back_need_not_be_waited_for() {
+        let longest = Deadlines::longest(&pace(0), &PATIENCE, Medium::Dial);
+        assert_eq!(longest.first.as_millis(), 500 + 109);
+        let streaming = longest.holding_back(10);
+        assert_eq!(streaming.first.as_millis(), 500 + 10);
+        assert_eq!((streaming.gap, streaming.whole), (longest.gap, longest.whole));
+        assert_eq!(streaming.expecting(Duration::from_millis(60)).first.as_millis(), 60 + 10);
+        assert_eq!(longest.holding_back(100), longest);
+        let serial = Deadlines::longest(&pace(0), &PATIENCE, Medium::Serial);
+        assert_eq!(serial.holding_back(0), serial, "a serial port holds nothing back");
     }
 
     #[test]

@@ -201,7 +201,7 @@ impl Owner {
         };
         match lesson {
             Lesson::Nothing => {}
-            Lesson::Answered(reply) => self.habits.answered(meter, reply),
+            Lesson::Answered { reply, held_back } => self.habits.answered(meter, reply, held_back),
             Lesson::Missed { late_until } => self.habits.missed(meter, late_until),
         }
         line.map_err(End::Down)

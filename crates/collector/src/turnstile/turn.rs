@@ -6,13 +6,16 @@ use hes_transport::Line;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use crate::held_back::Share;
+use crate::patience::Expected;
+
 /// What a turn taught about the meter asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lesson {
     /// Nothing: a broadcast, or the turn was given back unused.
     Nothing,
-    /// It answered, so long after the question.
-    Answered(Duration),
+    /// It answered, so long after the question, and so much of that was held back on the way.
+    Answered { reply: Duration, held_back: Option<Share> },
     /// It did not. `late_until`: until when it still may, if the wait was shorter than the longest answer time.
     Missed { late_until: Option<Instant> },
 }
@@ -32,17 +35,17 @@ pub(crate) struct Turn {
     line: Option<Line>,
     lost: String,
     lesson: Lesson,
-    expected: Option<Duration>,
+    expected: Expected,
     back: Option<oneshot::Sender<Returned>>,
 }
 
 impl Turn {
-    pub(super) fn new(line: Line, expected: Option<Duration>, back: oneshot::Sender<Returned>) -> Self {
+    pub(super) fn new(line: Line, expected: Expected, back: oneshot::Sender<Returned>) -> Self {
         Self { line: Some(line), lost: String::new(), lesson: Lesson::Nothing, expected, back: Some(back) }
     }
 
-    /// How long to wait for the first byte, if learned.
-    pub(crate) fn expected(&self) -> Option<Duration> {
+    /// How long to wait for the first byte.
+    pub(crate) fn expected(&self) -> Expected {
         self.expected
     }
 
