@@ -2,9 +2,10 @@
 //!
 //! A [`Conversation`] says what to send and judges what arrives; it keeps no time and sends nothing. An answer is taken only
 //! if address, service, item and sequence number fit the question that is open. Refusals name no item in either dialect, so
-//! they are taken for the open question: whoever carries the bytes must not ask while an older answer may still be under way.
+//! they are taken for the open question: whoever builds a verdict on one must ask again, and whoever carries the bytes must
+//! not ask while an older answer may still be under way.
 
-use crate::{Address, Answer, Command, Data, DataId, Dialect, Direction, Errors, Follow, Frame, Service};
+use crate::{Address, Answer, Command, Data, DataId, DateTime, Dialect, Direction, Errors, Follow, Frame, Service};
 
 /// What a frame was to the open question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +44,10 @@ pub enum Mismatch {
 pub struct Conversation {
     dialect: Dialect,
     asked: Address,
+    from_wildcard: bool,
     item: DataId,
+    /// How many load-profile records from which time on; the byte as sent.
+    records: Option<(u8, DateTime)>,
     /// The frame to ask for; 0 is the first.
     part: u8,
     state: State,
@@ -60,13 +64,27 @@ enum State {
 impl Conversation {
     /// Begins to read `item` from `asked`. Of longer answers than `bound` bytes nothing is kept.
     pub fn new(dialect: Dialect, asked: Address, item: DataId, bound: usize) -> Self {
-        Self { dialect, asked, item, part: 0, state: State::Open, data: Vec::new(), bound }
+        let (part, state, data) = (0, State::Open, Vec::new());
+        Self { dialect, asked, from_wildcard: false, item, records: None, part, state, data, bound }
+    }
+
+    /// Asks for so many load-profile records (the byte as sent) from a time on.
+    pub fn of_records(self, records: u8, since: DateTime) -> Self {
+        Self { records: Some((records, since)), ..self }
+    }
+
+    /// Takes answers from AA×6 as well: the meter asked is known to answer so, whatever address it was asked by.
+    pub fn from_wildcard_too(self) -> Self {
+        Self { from_wildcard: true, ..self }
     }
 
     /// What to send now.
     pub fn command(&self) -> Command<'static> {
         match self.part {
-            0 => Command::Read { item: self.item, blocks: None, since: None },
+            0 => {
+                let (blocks, since) = self.records.unzip();
+                Command::Read { item: self.item, blocks, since }
+            }
             _ => Command::ReadFollow { item: self.item, seq: self.sequence() },
         }
     }
@@ -84,7 +102,7 @@ impl Conversation {
         if frame.control.direction() == Direction::Request {
             return Heard::Foreign(Mismatch::Request);
         }
-        if !frame.address.answers(self.asked) {
+        if !self.is_asked(frame.address) {
             return Heard::Foreign(Mismatch::Address);
         }
         match Answer::parse(self.dialect, frame) {
@@ -103,6 +121,10 @@ impl Conversation {
             }
             _ => Heard::Foreign(Mismatch::Service),
         }
+    }
+
+    fn is_asked(&self, from: Address) -> bool {
+        from.answers(self.asked) || (self.from_wildcard && from == Address::WILDCARD)
     }
 
     fn take(&mut self, data: Data<'_>, follow: Follow) -> Heard {
@@ -194,6 +216,25 @@ mod tests {
             offer(&mut read, METER, Answer::Refused { service: Service::ReadFollow, errors }),
             Heard::Refused(errors)
         );
+    }
+
+    #[test]
+    fn records_are_asked_for_by_number_and_time_and_their_rest_by_sequence() {
+        let since = DateTime::from_wire_minute([0x15, 0x10, 0x24, 0x11, 0x26]).unwrap();
+        let mut read = Conversation::new(Dialect::V2007, METER, ITEM, 100).of_records(6, since);
+        assert_eq!(read.command(), Command::Read { item: ITEM, blocks: Some(6), since: Some(since) });
+        assert_eq!(offer(&mut read, METER, part(ITEM, &[1], 0, Follow::More)), Heard::Part);
+        assert_eq!(read.command(), Command::ReadFollow { item: ITEM, seq: Some(1) });
+    }
+
+    #[test]
+    fn an_answer_from_the_wildcard_is_taken_only_where_the_meter_is_known_for_it() {
+        let answer = part(ITEM, &[1], 0, Follow::Last);
+        let mut strict = Conversation::new(Dialect::V2007, METER, ITEM, 100);
+        assert_eq!(offer(&mut strict, Address::WILDCARD, answer), Heard::Foreign(Mismatch::Address));
+        let mut known = Conversation::new(Dialect::V2007, METER, ITEM, 100).from_wildcard_too();
+        assert_eq!(offer(&mut known, Address([9; 6]), answer), Heard::Foreign(Mismatch::Address));
+        assert_eq!(offer(&mut known, Address::WILDCARD, answer), Heard::Complete);
     }
 
     #[test]

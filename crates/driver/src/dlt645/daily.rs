@@ -11,7 +11,7 @@ use hes_model::{Failure, FailureKind, MeterClock, Obis, Observation, Series};
 use jiff::civil::{Date, DateTime, Time};
 
 use super::civil;
-use super::dialogue::{Answered, Dialogue, LONGEST_DATA, Reply};
+use super::dialogue::{Answered, Dialogue, LONGEST_DATA, Refusal, Reply};
 use super::freeze::{Latch, Ledger, Step};
 use super::registers::{self, Finding};
 use super::taking::{self, Latched, State};
@@ -120,14 +120,11 @@ impl Freezes<'_> {
                 Ok(None)
             }
             Reply::Refused(refusal) if refusal.errors.not_authorised() => Ok(Some(refusal.failure)),
-            Reply::Refused(_) if self.block_taken == BlockTaken::Once => {
-                self.ledger.saw(index, Latch::Empty);
-                Ok(None)
-            }
-            Reply::Refused(_) => {
+            Reply::Refused(_) if self.block_taken == BlockTaken::NotYet => {
                 self.form = FreezeForm::Items;
                 Ok(None)
             }
+            Reply::Refused(refusal) => Ok(self.without_freeze(index, refusal)),
             Reply::Spoiled(failure) => Ok(Some(failure)),
         }
     }
@@ -144,8 +141,7 @@ impl Freezes<'_> {
                 Some(freeze) => self.ledger.saw(index, Latch::At(freeze.at)),
                 None => return Ok(self.without_time(index, &answered.data)),
             },
-            Reply::Refused(refusal) if refusal.errors.not_authorised() => return Ok(Some(refusal.failure)),
-            Reply::Refused(_) => self.ledger.saw(index, Latch::Empty),
+            Reply::Refused(refusal) => return Ok(self.without_freeze(index, refusal)),
             Reply::Spoiled(failure) => return Ok(Some(failure)),
         }
         Ok(None)
@@ -191,6 +187,15 @@ impl Freezes<'_> {
         for taken in freeze.said.values {
             dialogue.value(observation(taken, day, from.proof));
         }
+    }
+
+    /// Only a meter that says it has no such data has no freeze there; one that is busy, or wants another authority, may.
+    fn without_freeze(&mut self, index: u8, refusal: Refusal) -> Option<Failure> {
+        if !refusal.no_such_data() {
+            return Some(refusal.failure);
+        }
+        self.ledger.refused(index);
+        None
     }
 
     /// A freeze that shows no time: never latched, where it shows nothing at all; else damage that no check sum saw.

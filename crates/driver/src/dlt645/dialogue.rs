@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use hes_dlt645::{Address, Command, DataId, Dialect, Envelope, Errors, Follow, OVERHEAD};
+use hes_dlt645::{Address, Command, DataId, Dialect, Envelope, Errors, OVERHEAD};
 use hes_model::{ExchangeProof, Failure, FailureKind, MeterClock, Obis, Observation, UtcMicros};
 
-use super::question::{Said, Station, Wanted};
+use super::question::{Came, LONGEST_ANSWER, Question, Station, Wanted};
 use crate::{Blocks, Env, Exchange, Exchanged, Outcome, Patience, heard};
 
 /// Longest time from a request's last byte to the answer's first, Td of clause 7.2.
@@ -16,8 +16,6 @@ const GAP: Duration = Duration::from_millis(500);
 const ANSWER_WAKE_UP: usize = 7;
 /// Most data bytes of an answer, clause 5.2.5.
 pub(super) const LONGEST_DATA: usize = 200;
-/// Most bytes of an answer in several frames. The longest block of the standard has about two thousand.
-const LONGEST_ANSWER: usize = 16 * 1024;
 /// Questions in a row that may be spoiled before the dialogue is given up: the line, not the meter, is in trouble then.
 const SPOILED_IN_A_ROW: u8 = 3;
 
@@ -61,11 +59,34 @@ pub(super) struct Answered {
 pub(super) struct Refusal {
     /// Its error bits.
     pub(super) errors: Errors,
+    /// What it refuses.
+    of: Refused,
     /// As a failure, `refused`; the caller may know better what it means.
     pub(super) failure: Failure,
 }
 
+/// What a meter refuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refused {
+    /// What was asked for.
+    Item,
+    /// The rest of an answer it has begun: so it does have the item.
+    Rest,
+}
+
 impl Refusal {
+    fn new(errors: Errors, of: Refused, frame: &[u8]) -> Self {
+        let detail = match of {
+            Refused::Item => errors.to_string(),
+            Refused::Rest => format!("the rest of the answer: {errors}"),
+        };
+        Self { errors, of, failure: Failure::new(FailureKind::Refused, detail).with_bytes(frame) }
+    }
+    /// Whether the meter has said, twice, that it does not have what was asked for. Nothing else it may refuse with, busy
+    /// or without authority, says anything of the data.
+    pub(super) fn no_such_data(&self) -> bool {
+        self.of == Refused::Item && self.errors.no_such_data()
+    }
     /// The same refusal under another cause.
     pub(super) fn because(self, kind: FailureKind, detail: &str) -> Failure {
         let Failure { detail: said, bytes, .. } = self.failure;
@@ -73,7 +94,7 @@ impl Refusal {
     }
     /// What a refusal says of a value of now: without such data, the register is not in this meter.
     pub(super) fn of_a_register(self) -> Failure {
-        if self.errors.no_such_data() {
+        if self.no_such_data() {
             self.because(FailureKind::NotSupported, "the meter has no such register")
         } else {
             self.failure
@@ -102,15 +123,27 @@ impl<'a, L: Exchange, E: Env> Dialogue<'a, L, E> {
 
     /// Reads a data item; `data_bytes` is what its data may have at the most.
     pub(super) async fn read(&mut self, item: DataId, data_bytes: usize) -> Result<Reply, Failure> {
-        self.ask(&Command::Read { item, blocks: None, since: None }, data_bytes).await
+        self.ask(Question::Item(item), data_bytes).await
     }
 
     /// Asks, and asks for the rest of the answer as long as there is one.
     ///
+    /// "No such data" ends a slot for good, and carries no item: one that comes late, or twice, from the question before
+    /// looks like the answer to this one. So it counts only when the same question is met with it twice in a row. What
+    /// has arrived before a question goes out is dropped by the link; to be taken wrongly, two stale refusals would have to
+    /// arrive one after the other, each while its question is open and before the true answer.
+    ///
     /// Fails when the dialogue is over: the channel is gone, or the meter is silent. A meter that has answered before may
     /// be silent once: some are about items they do not have.
-    pub(super) async fn ask(&mut self, command: &Command<'_>, data_bytes: usize) -> Result<Reply, Failure> {
-        match self.conversation(command, data_bytes).await {
+    pub(super) async fn ask(&mut self, question: Question, data_bytes: usize) -> Result<Reply, Failure> {
+        match self.ask_once(question, data_bytes).await? {
+            Reply::Refused(refusal) if refusal.no_such_data() => self.ask_once(question, data_bytes).await,
+            reply => Ok(reply),
+        }
+    }
+
+    async fn ask_once(&mut self, question: Question, data_bytes: usize) -> Result<Reply, Failure> {
+        match self.conversation(question, data_bytes).await {
             Ok(reply) => {
                 self.spoiled = 0;
                 Ok(reply)
@@ -127,59 +160,47 @@ impl<'a, L: Exchange, E: Env> Dialogue<'a, L, E> {
         }
     }
 
-    async fn conversation(&mut self, command: &Command<'_>, data_bytes: usize) -> Result<Reply, Failure> {
-        let Heard { mut transcript, said } = self.exchange(command, data_bytes).await?;
+    async fn conversation(&mut self, question: Question, data_bytes: usize) -> Result<Reply, Failure> {
+        let mut wanted = Wanted::new(self.station, self.dialect, question);
+        let (mut transcript, first) = self.exchange(&mut wanted, data_bytes).await?;
         self.alive = true;
-        let (mut data, mut follow) = match said {
-            Said::Refused(errors) => return Ok(refused(errors, errors.to_string(), &transcript.answer)),
-            Said::Address(address) => return Ok(Reply::Data(self.prove(transcript, address.0.to_vec()))),
-            Said::Data { data, follow } => (data, follow),
-        };
-        let mut parts = 0_u8;
-        while follow == Follow::More {
-            let Command::Read { item, .. } = *command else { return Err(no_such_question()) };
-            parts = parts.checked_add(1).filter(|_| data.len() <= LONGEST_ANSWER).ok_or_else(endless)?;
-            // The 1997 edition does not number the parts.
-            let seq = (self.dialect == Dialect::V2007).then_some(parts);
-            let heard = self.exchange(&Command::ReadFollow { item, seq }, LONGEST_DATA).await?;
-            match heard.said {
-                Said::Data { data: part, follow: then } => {
-                    data.extend(part);
-                    follow = then;
+        let (mut came, mut of) = (first, Refused::Item);
+        loop {
+            match came {
+                Came::Whole => return Ok(Reply::Data(self.prove(transcript, wanted.data()))),
+                Came::Refused(errors) => return Ok(Reply::Refused(Refusal::new(errors, of, transcript.last_frame()))),
+                Came::TooLong => return Err(endless()),
+                Came::Part => {
+                    let (further, next) = self.exchange(&mut wanted, LONGEST_DATA).await?;
+                    transcript.append(further);
+                    (came, of) = (next, Refused::Rest);
                 }
-                // A meter that does not finish an answer may still give its parts, as one that refuses it.
-                Said::Refused(errors) => {
-                    let detail = format!("the rest of the answer: {errors}");
-                    return Ok(refused(errors, detail, &heard.transcript.answer));
-                }
-                Said::Address(_) => return Err(no_such_question()),
             }
-            transcript.append(heard.transcript);
         }
-        Ok(Reply::Data(self.prove(transcript, data)))
     }
 
-    async fn exchange(&mut self, command: &Command<'_>, data_bytes: usize) -> Result<Heard, Failure> {
+    /// Asks for what is wanted next, and hears one frame of the answer.
+    async fn exchange(&mut self, wanted: &mut Wanted, data_bytes: usize) -> Result<(Transcript, Came), Failure> {
+        let request = self.encoded(&wanted.command())?;
+        let exchanged = self
+            .link
+            .exchange(&request, wanted, patience(self.dialect, data_bytes))
+            .await
+            .map_err(|error| heard::failure(error, request.len()))?;
+        let (answer, from, came) = wanted.take().expect("an exchange ends well only by a frame that was taken");
+        Ok((Transcript { request, answer, last_frame: 0, from, first: exchanged, last: exchanged }, came))
+    }
+
+    fn encoded(&self, command: &Command<'_>) -> Result<Vec<u8>, Failure> {
         let wake_bytes = usize::from(self.env.wake_up());
         let envelope = Envelope { dialect: self.dialect, address: self.station.address, wake_bytes };
         let mut buffer = vec![0; wake_bytes + LONGEST_REQUEST];
-        let request = command
-            .encode(&envelope, &mut buffer)
-            .map_err(|error| Failure::new(FailureKind::NotSupported, error.to_string()))?
-            .to_vec();
-        let mut wanted = Wanted::new(self.station, self.dialect, command).ok_or_else(no_such_question)?;
-        let exchanged = self
-            .link
-            .exchange(&request, &mut wanted, patience(self.dialect, data_bytes))
-            .await
-            .map_err(|error| heard::failure(error, request.len()))?;
-        let (from, said) = wanted.said.ok_or_else(no_such_question)?;
-        let transcript = Transcript { request, answer: wanted.frame, from, first: exchanged, last: exchanged };
-        Ok(Heard { transcript, said })
+        let encoded = command.encode(&envelope, &mut buffer);
+        encoded.map(<[u8]>::to_vec).map_err(|error| Failure::new(FailureKind::NotSupported, error.to_string()))
     }
 
     fn prove(&mut self, transcript: Transcript, data: Vec<u8>) -> Answered {
-        let Transcript { request, answer, from, first, last } = transcript;
+        let Transcript { request, answer, from, first, last, .. } = transcript;
         let proof = self.proofs;
         self.proofs += 1;
         let proven = ExchangeProof { request, answer, sent_at: first.sent_at, received_at: last.received_at };
@@ -198,15 +219,12 @@ impl<'a, L: Exchange, E: Env> Dialogue<'a, L, E> {
     }
 }
 
-struct Heard {
-    transcript: Transcript,
-    said: Said,
-}
-
 /// What went over the line for one question, follow-up frames included.
 struct Transcript {
     request: Vec<u8>,
     answer: Vec<u8>,
+    /// Where its last frame begins.
+    last_frame: usize,
     from: Address,
     first: Exchanged,
     last: Exchanged,
@@ -215,20 +233,15 @@ struct Transcript {
 impl Transcript {
     fn append(&mut self, later: Transcript) {
         self.request.extend(later.request);
+        self.last_frame = self.answer.len();
         self.answer.extend(later.answer);
         self.last = later.last;
     }
-}
-
-fn refused(errors: Errors, detail: String, frame: &[u8]) -> Reply {
-    Reply::Refused(Refusal { errors, failure: Failure::new(FailureKind::Refused, detail).with_bytes(frame) })
+    fn last_frame(&self) -> &[u8] {
+        self.answer.get(self.last_frame..).unwrap_or_default()
+    }
 }
 
 fn endless() -> Failure {
     Failure::new(FailureKind::Incomplete, format!("the answer goes on after {LONGEST_ANSWER} bytes or 255 frames"))
-}
-
-/// Only for questions this crate never asks.
-fn no_such_question() -> Failure {
-    Failure::new(FailureKind::NotSupported, "this question has no answer that could be matched")
 }

@@ -1,12 +1,12 @@
 //! What a technician does with one meter on the table: find out who it is, read any item of it, send a frame by hand.
 
-use hes_dlt645::{Address, Command, DataId, Dialect, Direction, Dlt645, Errors, Frame, Service};
+use hes_dlt645::{Address, DataId, Dialect, Direction, Dlt645, Errors, Frame, Service};
 use hes_model::{CommAddress, ExchangeProof, Failure, FailureKind, MeterSpec, Protocol};
 use hes_wire::Framing;
 
 use super::dialogue::{Dialogue, LONGEST_DATA, Reply, patience};
 use super::guard::ReadFrame;
-use super::question::Station;
+use super::question::{Question, Station};
 use super::{dialect_of, station_of};
 use crate::{Env, Exchange, Expect, Verdict, heard};
 
@@ -22,7 +22,7 @@ pub struct Found {
 /// Asks whoever is alone on the line for its address, control code 13 of 2007.
 pub async fn read_address<L: Exchange, E: Env>(link: &mut L, env: &mut E) -> Result<CommAddress, Failure> {
     let mut dialogue = Dialogue::new(Station::ALONE, Dialect::V2007, link, env);
-    match dialogue.ask(&Command::ReadAddress, 6).await? {
+    match dialogue.ask(Question::Address, 6).await? {
         Reply::Data(answered) => {
             let address = answered.data.as_slice().try_into().map(Address).unwrap_or(answered.from);
             super::comm_address(address).ok_or_else(|| {

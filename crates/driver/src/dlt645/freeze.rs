@@ -80,6 +80,12 @@ impl Ledger {
         self.seen.entry(index).or_insert(Seen { latch, times: 0 }).times += 1;
     }
 
+    /// The meter refused what stands under `index` as data it does not have. It was asked twice before that counted.
+    pub(super) fn refused(&mut self, index: u8) {
+        self.saw(index, Latch::Empty);
+        self.saw(index, Latch::Empty);
+    }
+
     /// Whether not even the newest freeze is there.
     pub(super) fn is_empty_meter(&self) -> bool {
         self.seen.get(&1).is_some_and(|seen| seen.latch == Latch::Empty)

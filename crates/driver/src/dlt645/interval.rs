@@ -6,13 +6,14 @@
 use std::collections::BTreeSet;
 
 use hes_dlt645::items::items;
-use hes_dlt645::{Command, DataId, Dialect};
+use hes_dlt645::{DataId, Dialect};
 use hes_model::{Failure, FailureKind, MeterClock, Obis, Observation, Series};
 use jiff::civil::DateTime;
 use jiff::{SignedDuration, ToSpan as _};
 
 use super::civil;
 use super::dialogue::{Dialogue, LONGEST_DATA, Reply};
+use super::question::Question;
 use super::taking::{self, Lack, Latched, Taken};
 use crate::{Env, Exchange, Model};
 
@@ -116,10 +117,10 @@ impl Records {
         };
         // A number of two packed digits, as everything in this protocol.
         let records = hes_wire::bcd::to_byte(window.len()).unwrap_or(MOST_RECORDS);
-        let command = Command::Read { item, blocks: Some(records), since: Some(since) };
+        let question = Question::Records { item, records, since };
         let mut before: Option<Vec<DateTime>> = None;
         let failure = loop {
-            let (records, proof) = match dialogue.ask(&command, LONGEST_DATA).await? {
+            let (records, proof) = match dialogue.ask(question, LONGEST_DATA).await? {
                 Reply::Data(answered) if !answered.data.is_empty() => {
                     let records = taking::latched(item, &answered.data);
                     if let Err(failure) = in_order(&records, window.from) {
@@ -127,13 +128,16 @@ impl Records {
                     }
                     (records, Some(answered.proof))
                 }
+                Reply::Data(_) => (Vec::new(), None),
+                Reply::Refused(refusal) if refusal.no_such_data() => {
+                    return self.without_records(dialogue, window).await;
+                }
                 // Busy, or without authority: that says nothing of what the meter holds.
-                Reply::Refused(refusal) if !refusal.errors.no_such_data() => break refusal.failure,
-                Reply::Data(_) | Reply::Refused(_) => (Vec::new(), None),
+                Reply::Refused(refusal) => break refusal.failure,
                 Reply::Spoiled(failure) => break failure,
             };
             // That the meter does not hold a record is a verdict for good, and a time damaged under a right check sum, or
-            // a late answer to another question, looks the same: an answer with a hole, or a refusal, must come twice.
+            // a late answer to another question, looks the same: an answer with a hole must come twice.
             let times: Vec<DateTime> = records.iter().map(|record| record.at).collect();
             if !times.is_empty() && self.has_no_hole(window, &times) || before.as_ref() == Some(&times) {
                 return match proof {
@@ -196,7 +200,7 @@ impl Records {
                     Some(record) => *end = record.at,
                     None => return Ok(Err(Failure::new(FailureKind::WrongItem, format!("{item} shows no time")))),
                 },
-                Reply::Refused(refusal) if refusal.errors.no_such_data() => {
+                Reply::Refused(refusal) if refusal.no_such_data() => {
                     return Ok(Err(refusal.because(FailureKind::NotSupported, "the meter holds no load profile")));
                 }
                 Reply::Refused(refusal) => return Ok(Err(refusal.failure)),

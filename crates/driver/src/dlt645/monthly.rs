@@ -113,7 +113,8 @@ async fn settlement_days<L: Exchange, E: Env>(
     Ok(Ok(SettlementDays::new(first, own.into_iter().skip(1).flatten().collect())))
 }
 
-/// One settlement day. A day that is not the expected one would move every month, so it is read twice.
+/// One settlement day; `None` where the meter has none there. Anything but what is expected or plainly not in use would
+/// move every month, so it is read twice. A refusal for another reason than that there is no such data says nothing.
 async fn settlement_day<L: Exchange, E: Env>(
     dialogue: &mut Dialogue<'_, L, E>,
     item: DataId,
@@ -121,21 +122,28 @@ async fn settlement_day<L: Exchange, E: Env>(
 ) -> Result<Result<Option<DayHour>, Failure>, Failure> {
     let mut before = None;
     loop {
-        let day = match dialogue.read(item, 2).await? {
-            Reply::Data(answered) => day_hour(&answered.data),
-            Reply::Refused(_) => None,
+        let data = match dialogue.read(item, 2).await? {
+            Reply::Data(answered) => answered.data,
+            Reply::Refused(refusal) if refusal.no_such_data() => return Ok(Ok(None)),
+            Reply::Refused(refusal) => return Ok(Err(refusal.failure)),
             Reply::Spoiled(failure) => return Ok(Err(failure)),
         };
+        let day = day_hour(&data);
         match before {
-            _ if day.is_none() || day == expected => return Ok(Ok(day)),
-            Some(before) if before == day => return Ok(Ok(day)),
+            _ if day == expected && day.is_some() || is_unused(&data) => return Ok(Ok(day)),
+            Some(before) if before == data => return Ok(Ok(day)),
             Some(_) => {
                 let detail = format!("the meter tells two settlement days under {item}");
                 return Ok(Err(Failure::new(FailureKind::WrongItem, detail)));
             }
-            None => before = Some(day),
+            None => before = Some(data),
         }
     }
+}
+
+/// How meters say that a settlement day is not in use.
+fn is_unused(data: &[u8]) -> bool {
+    [0x00, 0x99, 0xFF].iter().any(|filler| !data.is_empty() && data.iter().all(|byte| byte == filler))
 }
 
 /// `hh DD`; days that are not in use have no meaning.

@@ -1,11 +1,15 @@
 //! One question to a meter, and the only answers taken for it.
 
 use hes_dlt645::{
-    Address, Answer, Command, Control, DataId, Dialect, Direction, Dlt645, Errors, Follow, Frame, Service,
+    Address, Answer, Command, Conversation, DataId, DateTime, Dialect, Direction, Dlt645, Errors, Frame, Heard,
+    Mismatch, Service,
 };
 use hes_wire::Framing;
 
 use crate::{Expect, Verdict};
+
+/// Most bytes of an answer in several frames. The longest block of the standard has about two thousand.
+pub(super) const LONGEST_ANSWER: usize = 16 * 1024;
 
 /// Whose answers are taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,68 +33,131 @@ impl Station {
     /// Whoever is alone on the line.
     pub(crate) const ALONE: Self = Self { address: Address::WILDCARD, from_wildcard: FromWildcard::Own };
 
-    fn answers(self, from: Address) -> bool {
-        from.answers(self.address) || (self.from_wildcard == FromWildcard::Own && from == Address::WILDCARD)
+    fn conversation(self, dialect: Dialect, item: DataId) -> Conversation {
+        let conversation = Conversation::new(dialect, self.address, item, LONGEST_ANSWER);
+        match self.from_wildcard {
+            FromWildcard::Foreign => conversation,
+            FromWildcard::Own => conversation.from_wildcard_too(),
+        }
     }
 }
 
-/// What the meter said, free of frame, mask and identification.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Said {
-    /// Data of the item asked for, or a part of it.
-    Data {
-        /// The bytes.
-        data: Vec<u8>,
-        /// Whether another part is to be asked for.
-        follow: Follow,
+/// What a meter is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Question {
+    /// A data item.
+    Item(DataId),
+    /// Load-profile records from a time on.
+    Records {
+        /// The class of records.
+        item: DataId,
+        /// How many, two packed digits.
+        records: u8,
+        /// From when on.
+        since: DateTime,
     },
     /// Its address.
-    Address(Address),
-    /// No.
-    Refused(Errors),
+    Address,
 }
 
-/// Takes the answer to one question, and nothing else.
-///
-/// A refusal carries no data item, in either dialect: it is taken for the answer to this question because it comes from
-/// the meter asked, while nothing else is open. The link must not ask a meter while an answer may still be under way.
+/// What the frame that was taken is to the question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Came {
+    /// The end of the answer.
+    Whole,
+    /// A part; the next is to be asked for.
+    Part,
+    /// No.
+    Refused(Errors),
+    /// More than any answer has.
+    TooLong,
+}
+
+/// Takes the answer to one question frame by frame, and nothing else. Which frame fits, and what to ask next, the
+/// protocol's own [`Conversation`] knows.
 #[derive(Debug)]
 pub(crate) struct Wanted {
-    station: Station,
-    dialect: Dialect,
-    service: Service,
-    item: Option<DataId>,
-    seq: Option<u8>,
-    /// The accepted frame.
-    pub(crate) frame: Vec<u8>,
-    /// From whom it came, and what it said.
-    pub(crate) said: Option<(Address, Said)>,
+    open: Open,
+    /// The frame taken last.
+    frame: Vec<u8>,
+    taken: Option<(Address, Came)>,
+}
+
+#[derive(Debug)]
+enum Open {
+    Item(Conversation),
+    /// Only meters of 2007 know this question.
+    Address {
+        asked: Address,
+        said: Option<Address>,
+    },
 }
 
 impl Wanted {
-    /// What answers `command`; `None` where nothing does, or nothing that we could match.
-    pub(crate) fn new(station: Station, dialect: Dialect, command: &Command<'_>) -> Option<Self> {
-        let (service, item, seq) = match *command {
-            Command::Read { item, .. } => (Service::Read, Some(item), None),
-            Command::ReadFollow { item, seq } => (Service::ReadFollow, Some(item), seq),
-            Command::ReadAddress => (Service::ReadAddress, None, None),
-            _ => return None,
+    pub(crate) fn new(station: Station, dialect: Dialect, question: Question) -> Self {
+        let open = match question {
+            Question::Item(item) => Open::Item(station.conversation(dialect, item)),
+            Question::Records { item, records, since } => {
+                Open::Item(station.conversation(dialect, item).of_records(records, since))
+            }
+            Question::Address => Open::Address { asked: station.address, said: None },
         };
-        Some(Self { station, dialect, service, item, seq, frame: Vec::new(), said: None })
+        Self { open, frame: Vec::new(), taken: None }
     }
 
-    fn judge(&self, control: Control, answer: Answer<'_>) -> Option<Said> {
-        match answer {
-            Answer::Data { service, item, data, seq, follow }
-                if (service, Some(item), seq) == (self.service, self.item, self.seq) =>
-            {
-                Some(Said::Data { data: data.iter().collect(), follow })
+    /// What to send now.
+    pub(crate) fn command(&self) -> Command<'static> {
+        match &self.open {
+            Open::Item(conversation) => conversation.command(),
+            Open::Address { .. } => Command::ReadAddress,
+        }
+    }
+
+    /// The frame that was taken, from whom it came, and what it is to the question; once.
+    pub(crate) fn take(&mut self) -> Option<(Vec<u8>, Address, Came)> {
+        let (from, came) = self.taken.take()?;
+        Some((std::mem::take(&mut self.frame), from, came))
+    }
+
+    /// What the meter said, free of frames, mask and identification.
+    pub(crate) fn data(&self) -> Vec<u8> {
+        match &self.open {
+            Open::Item(conversation) => conversation.data().iter().collect(),
+            Open::Address { said, .. } => said.map_or_else(Vec::new, |address| address.0.to_vec()),
+        }
+    }
+}
+
+impl Open {
+    fn offer(&mut self, frame: &Frame<'_>) -> Result<Came, Verdict> {
+        match self {
+            Open::Item(conversation) => match conversation.offer(frame) {
+                Heard::Complete => Ok(Came::Whole),
+                Heard::Part => Ok(Came::Part),
+                Heard::Refused(errors) => Ok(Came::Refused(errors)),
+                Heard::TooLong => Ok(Came::TooLong),
+                Heard::Foreign(Mismatch::Request) => Err(Verdict::Echo),
+                Heard::Foreign(Mismatch::Address) => Err(Verdict::WrongAddress),
+                Heard::Foreign(Mismatch::Service | Mismatch::Item | Mismatch::Sequence) | Heard::Over => {
+                    Err(Verdict::WrongItem)
+                }
+            },
+            Open::Address { asked, said } => {
+                if frame.control.direction() == Direction::Request {
+                    return Err(Verdict::Echo);
+                }
+                if !frame.address.answers(*asked) {
+                    return Err(Verdict::WrongAddress);
+                }
+                match Answer::parse(Dialect::V2007, frame) {
+                    Answer::Address { address } => {
+                        *said = Some(address);
+                        Ok(Came::Whole)
+                    }
+                    Answer::Refused { service: Service::ReadAddress, errors } => Ok(Came::Refused(errors)),
+                    _ => Err(Verdict::WrongItem),
+                }
             }
-            Answer::Address { address } if self.service == Service::ReadAddress => Some(Said::Address(address)),
-            Answer::Refused { service, errors } if service == self.service && control.is_abnormal() => {
-                Some(Said::Refused(errors))
-            }
-            _ => None,
         }
     }
 }
@@ -102,19 +169,13 @@ impl Expect for Wanted {
 
     fn offer(&mut self, bytes: &[u8]) -> Verdict {
         let Ok(frame) = Frame::parse(bytes) else { return Verdict::WrongItem };
-        if frame.control.direction() == Direction::Request {
-            return Verdict::Echo;
-        }
-        if !self.station.answers(frame.address) {
-            return Verdict::WrongAddress;
-        }
-        match self.judge(frame.control, Answer::parse(self.dialect, &frame)) {
-            Some(said) => {
-                self.said = Some((frame.address, said));
+        match self.open.offer(&frame) {
+            Ok(came) => {
+                self.taken = Some((frame.address, came));
                 self.frame = bytes.to_vec();
                 Verdict::Done
             }
-            None => Verdict::WrongItem,
+            Err(verdict) => verdict,
         }
     }
 }

@@ -55,6 +55,32 @@ pub(super) async fn read<L: Exchange, E: Env>(
     history: History,
     findings: &mut Vec<Finding>,
 ) -> Result<(), Failure> {
+    let mut refused = Vec::new();
+    let already = findings.len();
+    let ended = ask_all(dialogue, registers, history, findings, &mut refused).await;
+    let read = findings.iter().skip(already).any(|finding| matches!(finding, Finding::Value(..)));
+    let others = if read { Others::Came } else { Others::None };
+    for (question, refusal) in refused {
+        all_missing(&question, refused_as(refusal, history, others), findings);
+    }
+    ended
+}
+
+/// Whether other registers of the same moment came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Others {
+    None,
+    Came,
+}
+
+/// What is refused is told apart once all is asked: other registers of the same settlement show that it is there.
+async fn ask_all<L: Exchange, E: Env>(
+    dialogue: &mut Dialogue<'_, L, E>,
+    registers: &[Obis],
+    history: History,
+    findings: &mut Vec<Finding>,
+    refused: &mut Vec<(Question, Refusal)>,
+) -> Result<(), Failure> {
     let mut questions = questions(dialogue, registers, history, findings);
     while let Some(question) = questions.pop() {
         if dialogue.blocks == Blocks::OneByOne && question.can_be_split() {
@@ -76,7 +102,7 @@ pub(super) async fn read<L: Exchange, E: Env>(
                 dialogue.blocks = Blocks::OneByOne;
                 questions.push(question);
             }
-            Reply::Refused(refusal) => all_missing(&question, refused(refusal, history), findings),
+            Reply::Refused(refusal) => refused.push((question, refusal)),
             Reply::Spoiled(failure) => all_missing(&question, failure, findings),
         }
     }
@@ -122,11 +148,11 @@ fn take(question: &Question, said: Said, proof: usize, findings: &mut Vec<Findin
     findings.extend(said.values.into_iter().map(|taken| Finding::Value(taken, proof)));
 }
 
-/// What "no such data" means: a register of now, or of a freeze that is there, is not in this meter; a settlement may
-/// merely not have been latched yet by a meter that is new.
-fn refused(refusal: Refusal, history: History) -> Failure {
-    match history {
-        History::Settlement(back) if refusal.errors.no_such_data() => {
+/// What "no such data" means: a register of now, or of a freeze or settlement that is there, is not in this meter. A
+/// settlement of which nothing at all came may merely not have been latched yet by a meter that is new.
+fn refused_as(refusal: Refusal, history: History, others: Others) -> Failure {
+    match (history, others) {
+        (History::Settlement(back), Others::None) if refusal.no_such_data() => {
             refusal.because(FailureKind::NotHeld, &format!("the meter has no settlement number {back}"))
         }
         _ => refusal.of_a_register(),

@@ -128,6 +128,21 @@ fn a_midnight_without_power_leaves_a_gap_and_the_days_before_it_are_still_found(
 }
 
 #[test]
+fn only_a_meter_that_has_no_such_data_has_no_freeze() {
+    let days = [TODAY, date(2026, 11, 20)];
+    for errors in [0x01, 0x04] {
+        for model in ["generic-2007", "one-by-one-2007"] {
+            let read = read(model, &days, |meter, _| {
+                meter.trick =
+                    Some(Box::new(move |_, data| (data[0] == 5).then(|| Heard::Bytes(frame(OWN, 0xD1, &[errors])))));
+            });
+            assert_eq!(read.cause(days[1]), Some(FailureKind::Refused), "{errors:02X} of {model}");
+            assert!(read.every_value_is_of_its_day() >= 5, "the other day comes");
+        }
+    }
+}
+
+#[test]
 fn a_freeze_the_meter_has_not_latched_yet_is_asked_for_again_later() {
     for model in ["generic-2007", "one-by-one-2007"] {
         let read = read_at(TODAY.at(0, 0, 5, 0), model, &ENERGIES, &[TODAY], |meter, _| {

@@ -6,7 +6,7 @@ use jiff::civil::{Date, DateTime, Time, date};
 
 use crate::instant::item;
 use crate::line::{Clock, Heard, Line, World, asked, block_on, frame, hex};
-use crate::meter::{Meter, all, kwh};
+use crate::meter::{Meter, all, kwh, register};
 use crate::questions::{OWN, meter};
 
 const NOV: Date = date(2026, 11, 1);
@@ -54,7 +54,11 @@ fn months_are_counted_back_from_the_meters_clock() {
     let (ended, world, sent) = read(MIDDLE, &[OCT, NOV], |meter| meter.with(0x0400_0B01, "0001"));
     assert_eq!(ended, Ok(()));
     assert_eq!((total(&world, NOV), total(&world, OCT)), (Some(101), Some(102)));
-    assert_eq!(sent.join(" "), "04000B01 04000B02 04000B03 04000101 04000102 0001FF01 0001FF02");
+    assert_eq!(
+        sent.join(" "),
+        "04000B01 04000B02 04000B02 04000B03 04000B03 04000101 04000102 0001FF01 0001FF02",
+        "a refusal counts when it comes twice"
+    );
 }
 
 #[test]
@@ -100,6 +104,44 @@ fn a_settlement_the_meter_refuses_or_no_longer_keeps_is_not_held() {
         (cause(&world, months[0]), cause(&world, months[1])),
         (Some(FailureKind::NotHeld), Some(FailureKind::NotHeld))
     );
+}
+
+#[test]
+fn a_register_no_settlement_has_is_not_supported_and_the_others_come() {
+    let clock = Clock::at(MIDDLE);
+    let mut far_end = settled(Meter::new(&clock));
+    let mut world = World::new(&clock);
+    let mut line = Line::new(&clock, |request: &[u8]| far_end.answer(request));
+    let registers = all(&["import_active_total", "import_active_t1", "export_active_total"]);
+    let request = Request::Monthly { registers, months: vec![NOV] };
+    assert_eq!(
+        block_on(perform(&meter(Protocol::Dlt645v2007, "generic-2007"), &request, &mut line, &mut world)),
+        Ok(())
+    );
+    let missing: Vec<_> = world.missing().iter().map(|(register, _, failure)| (*register, failure.kind)).collect();
+    assert_eq!(missing, [(Some(register("export_active_total")), FailureKind::NotSupported)]);
+    assert_eq!(total(&world, NOV), Some(101));
+}
+
+#[test]
+fn a_settlement_day_that_could_not_be_read_moves_no_month() {
+    let twice = |meter: Meter| meter.with(0x0400_0B01, "0001").with(0x0400_0B02, "0015");
+    let second_day = |answers: Vec<Vec<u8>>| {
+        read(MIDDLE, &[NOV], move |meter| {
+            let (mut meter, mut answers) = (twice(meter), answers.into_iter());
+            meter.trick = Some(Box::new(move |_, data| {
+                (data == hex("020B0004")).then(|| answers.next()).flatten().map(Heard::Bytes)
+            }));
+            meter
+        })
+        .1
+    };
+    let late = second_day(vec![frame(OWN, 0xD1, &[0x02])]);
+    assert_eq!(total(&late, NOV), Some(102), "a refusal left over from the question before is no answer");
+    let busy = second_day(vec![frame(OWN, 0xD1, &[0x01]); 2]);
+    assert_eq!(cause(&busy, NOV), Some(FailureKind::Refused));
+    let damaged = second_day(vec![frame(OWN, 0x91, &hex("020B0004 1A15"))]);
+    assert_eq!((cause(&damaged, NOV), damaged.values().len()), (Some(FailureKind::WrongItem), 0));
 }
 
 #[test]
