@@ -23,6 +23,8 @@ const FROM_TIME: u32 = 0x01;
 const NEWEST: u32 = 0x02;
 /// The highest number of records two packed digits can ask for.
 const MOST_RECORDS: u8 = 0x99;
+/// Looks at one end of the profile until two in a row agree: a record may be made between two, and one be damaged.
+const MOST_LOOKS: usize = 4;
 
 /// Which points are asked for.
 #[derive(Debug, Clone, Copy)]
@@ -98,7 +100,7 @@ struct Records {
     registers: Vec<Obis>,
     range: Range,
     item: u32,
-    /// The times of the oldest and the newest record, where they were asked for.
+    /// The times of the oldest and the newest record when they were last asked for.
     span: Option<(DateTime, DateTime)>,
 }
 
@@ -167,7 +169,7 @@ impl Records {
         window: Range,
     ) -> Result<DateTime, Failure> {
         let rest = Range { from: window.from, ..self.range };
-        let (oldest, newest) = match self.span(dialogue).await? {
+        let (oldest, newest) = match self.span_around(dialogue, window.from).await? {
             Ok(span) => span,
             Err(failure) => {
                 missing(dialogue, &self.registers, rest, &failure);
@@ -184,32 +186,56 @@ impl Records {
         Ok(end)
     }
 
-    /// The times of the oldest and the newest record; a meter without either keeps no load profile.
-    async fn span<L: Exchange, E: Env>(
+    /// The times of the oldest and the newest record. Kept for the dialogue as long as they enclose `time`: both ends only
+    /// move on, so a time between them stays a gap. Outside of them they are read anew.
+    async fn span_around<L: Exchange, E: Env>(
         &mut self,
         dialogue: &mut Dialogue<'_, L, E>,
+        time: DateTime,
     ) -> Result<Result<(DateTime, DateTime), Failure>, Failure> {
-        if let Some(span) = self.span {
-            return Ok(Ok(span));
+        if let Some((oldest, newest)) = self.span
+            && (oldest..=newest).contains(&time)
+        {
+            return Ok(Ok((oldest, newest)));
         }
-        let mut ends = [DateTime::MIN; 2];
-        for (end, which) in ends.iter_mut().zip([OLDEST, NEWEST]) {
-            let item = DataId::V2007(self.item | which);
-            match dialogue.read(item, LONGEST_DATA).await? {
-                Reply::Data(answered) => match taking::latched(item, &answered.data).first() {
-                    Some(record) => *end = record.at,
-                    None => return Ok(Err(Failure::new(FailureKind::WrongItem, format!("{item} shows no time")))),
-                },
+        let oldest = match self.end(dialogue, OLDEST).await? {
+            Ok(oldest) => oldest,
+            Err(failure) => return Ok(Err(failure)),
+        };
+        let newest = match self.end(dialogue, NEWEST).await? {
+            Ok(newest) => newest,
+            Err(failure) => return Ok(Err(failure)),
+        };
+        self.span = Some((oldest, newest));
+        Ok(Ok((oldest, newest)))
+    }
+
+    /// The time of the oldest or the newest record; a meter without one keeps no load profile. What lies beyond an end is
+    /// given up for good, so a single damaged time must not be one: two answers in a row have to agree.
+    async fn end<L: Exchange, E: Env>(
+        &self,
+        dialogue: &mut Dialogue<'_, L, E>,
+        which: u32,
+    ) -> Result<Result<DateTime, Failure>, Failure> {
+        let item = DataId::V2007(self.item | which);
+        let mut before = None;
+        for _ in 0..MOST_LOOKS {
+            let end = match dialogue.read(item, LONGEST_DATA).await? {
+                Reply::Data(answered) => taking::latched(item, &answered.data).first().map(|record| record.at),
                 Reply::Refused(refusal) if refusal.no_such_data() => {
                     return Ok(Err(refusal.because(FailureKind::NotSupported, "the meter holds no load profile")));
                 }
                 Reply::Refused(refusal) => return Ok(Err(refusal.failure)),
                 Reply::Spoiled(failure) => return Ok(Err(failure)),
+            };
+            match end {
+                None => return Ok(Err(Failure::new(FailureKind::WrongItem, format!("{item} shows no time")))),
+                Some(end) if before == Some(end) => return Ok(Ok(end)),
+                Some(end) => before = Some(end),
             }
         }
-        let [oldest, newest] = ends;
-        self.span = Some((oldest, newest));
-        Ok(Ok((oldest, newest)))
+        let detail = format!("{item} shows another time with each answer");
+        Ok(Err(Failure::new(FailureKind::WrongItem, detail)))
     }
 
     /// The first slot at or after `time`, at the range's end at the latest.

@@ -5,7 +5,7 @@ use hes_model::{Failure, FailureKind, MeterClock, NoValue, Observed, Protocol, R
 use jiff::civil::{DateTime, date};
 
 use crate::instant::item;
-use crate::line::{Clock, Heard, Line, World, block_on, frame};
+use crate::line::{Clock, Heard, Line, World, block_on, frame, minute};
 use crate::meter::{Meter, all, energy_in_record, every, kwh, record};
 use crate::questions::{OWN, meter};
 
@@ -100,7 +100,7 @@ fn what_is_older_than_the_memory_is_not_held_and_costs_few_exchanges() {
         let read = read(&["import_active_total"], from, to, change);
         assert_eq!((read.ended.clone(), read.slots()), (Ok(()), every(15, oldest, to)));
         assert!(every(15, from, oldest).into_iter().all(|slot| read.cause(slot) == Some(FailureKind::NotHeld)));
-        assert!(read.sent.len() <= 5, "{:?}", read.sent);
+        assert!(read.sent.len() <= 7, "{:?}", read.sent);
     }
 }
 
@@ -129,6 +129,75 @@ fn what_is_not_recorded_yet_is_asked_for_again_later() {
     let read = read(&["import_active_total"], from, to, |_| {});
     assert_eq!(read.slots(), every(15, from, date(2026, 11, 24).at(10, 15, 0, 0)));
     assert_eq!(read.cause(date(2026, 11, 24).at(10, 15, 0, 0)), Some(FailureKind::Clock));
+}
+
+/// Refuses what it has no record of, instead of going on with the next one; `wrong_end` is what an end shows once.
+fn strict(meter: &mut Meter, held: Vec<DateTime>, wrong_end: Option<(u8, DateTime)>) {
+    let mut wrong_end = wrong_end;
+    meter.records = held.iter().copied().collect();
+    meter.trick = Some(Box::new(move |_, data| {
+        if let Some((_, shown)) = wrong_end.take_if(|(which, _)| data.len() == 4 && data[0] == *which) {
+            return Some(Heard::Bytes(frame(OWN, 0x91, &[data, &record(shown, 4)].concat())));
+        }
+        let asked = (data.len() == 10).then(|| [data[5], data[6], data[7], data[8], data[9]])?;
+        (!held.iter().any(|at| minute(*at) == asked)).then(|| Heard::Bytes(frame(OWN, 0xD1, &[0x02])))
+    }));
+}
+
+#[test]
+fn an_end_of_the_profile_damaged_once_gives_no_record_up() {
+    let to = FROM.date().at(6, 0, 0, 0);
+    let gap = every(15, FROM, FROM.date().at(1, 30, 0, 0));
+    let held: Vec<_> =
+        every(15, date(2026, 11, 20).at(0, 0, 0, 0), TO).into_iter().filter(|at| !gap.contains(at)).collect();
+    let read = read(&["import_active_total"], FROM, to, |meter| {
+        strict(meter, held, Some((0x00, date(2026, 11, 23).at(4, 0, 0, 0))));
+    });
+    assert_eq!(read.slots(), every(15, FROM.date().at(1, 30, 0, 0), to));
+    assert!(gap.iter().all(|slot| read.cause(*slot) == Some(FailureKind::NotHeld)));
+}
+
+#[test]
+fn a_newest_record_damaged_once_gives_up_none_that_is_to_come() {
+    let from = date(2026, 11, 24).at(10, 15, 0, 0);
+    let held = every(15, FROM, from);
+    let read = read(&["import_active_total"], from, date(2026, 11, 24).at(12, 0, 0, 0), |meter| {
+        strict(meter, held, Some((0x02, date(2026, 11, 24).at(13, 0, 0, 0))));
+    });
+    assert_eq!(read.cause(from), Some(FailureKind::Clock));
+}
+
+#[test]
+fn a_profile_that_went_on_meanwhile_is_looked_at_again() {
+    let gap = every(15, FROM, FROM.date().at(1, 30, 0, 0));
+    let known = FROM.date().at(3, 0, 0, 0);
+    let read = read(&["import_active_total"], FROM, TO, |meter| {
+        let all: Vec<_> =
+            every(15, date(2026, 11, 20).at(0, 0, 0, 0), TO).into_iter().filter(|at| !gap.contains(at)).collect();
+        let (mut ends, mut refused) = (0, 0);
+        meter.records = all.iter().copied().collect();
+        meter.trick = Some(Box::new(move |_, data| {
+            if data.len() == 4 && data[0] == 0x02 {
+                ends += 1;
+                // The profile ends at three when it is first looked at.
+                return (ends <= 2).then(|| Heard::Bytes(frame(OWN, 0x91, &[data, &record(known, 4)].concat())));
+            }
+            let asked = (data.len() == 10).then(|| [data[5], data[6], data[7], data[8], data[9]])?;
+            let not_yet = asked == *minute(known.date().at(4, 30, 0, 0)) && refused < 2;
+            refused += usize::from(not_yet);
+            (not_yet || !all.iter().any(|at| minute(*at) == asked)).then(|| Heard::Bytes(frame(OWN, 0xD1, &[0x02])))
+        }));
+    });
+    assert_eq!(read.cause(FROM.date().at(12, 0, 0, 0)), None, "no slot waits for a record that is there");
+}
+
+#[test]
+fn a_meter_that_does_not_finish_its_records_has_not_said_that_it_holds_none() {
+    let read = read(&["import_active_total"], FROM, FROM.date().at(1, 30, 0, 0), |meter| {
+        meter.longest = 60;
+        meter.trick = Some(Box::new(|control, _| (control == 0x12).then(|| Heard::Bytes(frame(OWN, 0xD2, &[0x02])))));
+    });
+    assert_eq!(read.cause(FROM), Some(FailureKind::Refused));
 }
 
 #[test]
