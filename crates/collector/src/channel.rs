@@ -487,7 +487,9 @@ impl Channel {
         let calendar = self.shared.store.calendar();
         let last = ledger.last_broadcast(&self.config.name).await?.map(|at| calendar.day_of(at));
         let proof = self.shared.board.proof();
-        match self.drift.decide(proof.as_ref(), calendar.civil(now), last) {
+        let civil = calendar.civil(now);
+        let latching = self.meters.values().find_map(|meter| hes_driver::latching(&meter.spec, civil.time()));
+        match self.drift.decide(proof.as_ref(), civil, latching, last) {
             Next::Nothing => {}
             Next::Tell(why) => {
                 tracing::warn!(channel = %self.config.name, %why, "meters drift, and the time is not broadcast");

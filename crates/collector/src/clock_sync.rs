@@ -1,10 +1,11 @@
 //! Whether the time may be broadcast on a channel now.
 //!
 //! A broadcast reaches every meter of the line and none answers, so it goes out only when it helps and cannot harm:
-//! the host's clock is proven, some meter drifts by more than the configured limit, it is not the hour of the daily
-//! freeze, and none went out that day. A meter takes it only within five minutes (DL/T 645-2007); one that is further
+//! the host's clock is proven, some meter drifts by more than the configured limit, no meter of the line latches its daily
+//! values or its settlement about now, and none went out that day. A meter takes it only within five minutes (DL/T 645-2007); one that is further
 //! off needs a setting of its own and is reported.
 
+use hes_driver::Latching;
 use jiff::SignedDuration;
 use jiff::civil::{Date, DateTime, Time};
 
@@ -17,6 +18,8 @@ pub(crate) struct Situation<'a> {
     pub(crate) host: &'a Proof,
     /// Civil time now.
     pub(crate) now: DateTime,
+    /// What some meter of the channel latches about now.
+    pub(crate) latching: Option<Latching>,
     /// Day of the channel's last broadcast.
     pub(crate) last: Option<Date>,
 }
@@ -74,6 +77,9 @@ pub(crate) fn decide(wanted: usize, situation: &Situation<'_>, config: &ClockCon
             config.midnight_quiet_minutes
         ));
     }
+    if let Some(latching) = situation.latching {
+        return Decision::Withheld(latching.to_string());
+    }
     Decision::Broadcast
 }
 
@@ -97,7 +103,7 @@ mod tests {
     }
 
     fn ask(host: &Proof, now: DateTime, last: Option<Date>) -> Decision {
-        decide(1, &Situation { host, now, last }, &ClockConfig::default())
+        decide(1, &Situation { host, now, latching: None, last }, &ClockConfig::default())
     }
 
     #[test]
@@ -121,7 +127,7 @@ mod tests {
         let noon = date(2026, 3, 2).at(12, 0, 0, 0);
         assert_eq!(ask(&proven(), noon, Some(date(2026, 3, 1))), Decision::Broadcast);
         assert_eq!(
-            decide(0, &Situation { host: &proven(), now: noon, last: None }, &ClockConfig::default()),
+            decide(0, &Situation { host: &proven(), now: noon, latching: None, last: None }, &ClockConfig::default()),
             Decision::NotNeeded
         );
         for withheld in [
@@ -133,5 +139,8 @@ mod tests {
             assert!(matches!(withheld, Decision::Withheld(_)), "{withheld:?}");
         }
         assert_eq!(ask(&proven(), date(2026, 3, 2).at(0, 30, 0, 0), None), Decision::Broadcast);
+        let latching = Some(Latching::Settlement { hour: 12 });
+        let settling = Situation { host: &proven(), now: noon, latching, last: None };
+        assert!(matches!(decide(1, &settling, &ClockConfig::default()), Decision::Withheld(_)));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use hes_driver::Latching;
 use hes_model::{ClockSync, MeterId};
 use hes_store::ClockReading;
 use jiff::SignedDuration;
@@ -63,11 +64,17 @@ impl Drift {
         self.sync == ClockSync::Broadcast && checks_left == Checks::Made && self.under_way.is_empty()
     }
 
-    pub(crate) fn decide(&mut self, host: Option<&Proof>, now: DateTime, last: Option<Date>) -> Next {
+    pub(crate) fn decide(
+        &mut self,
+        host: Option<&Proof>,
+        now: DateTime,
+        latching: Option<Latching>,
+        last: Option<Date>,
+    ) -> Next {
         let unknown = Proof::Unproven { why: "it has not been looked at yet".into() };
         let wanting: BTreeSet<_> =
             self.needs.iter().filter(|(_, need)| **need == Need::Broadcast).map(|(meter, _)| *meter).collect();
-        let situation = Situation { host: host.unwrap_or(&unknown), now, last };
+        let situation = Situation { host: host.unwrap_or(&unknown), now, latching, last };
         match decide(wanting.len(), &situation, &self.config) {
             Decision::NotNeeded => Next::Nothing,
             Decision::Broadcast => {
@@ -143,10 +150,10 @@ mod tests {
         assert!(!drift.may_decide(Checks::Due));
         assert!(drift.may_decide(Checks::Made));
         let both = BTreeSet::from([MeterId(1), MeterId(2)]);
-        assert_eq!(drift.decide(Some(&proven()), noon, None), Next::Broadcast(both.clone()));
+        assert_eq!(drift.decide(Some(&proven()), noon, None, None), Next::Broadcast(both.clone()));
         assert!(!drift.may_decide(Checks::Made), "it is under way");
         assert_eq!(drift.broadcast_done(), both);
-        assert_eq!(drift.decide(Some(&proven()), noon, None), Next::Nothing);
+        assert_eq!(drift.decide(Some(&proven()), noon, None, None), Next::Nothing);
     }
 
     #[test]
@@ -156,10 +163,10 @@ mod tests {
         drift.wanted(ClockSync::Broadcast);
         drift.seen(MeterId(1), &reading(100));
         let needed = Next::Broadcast(BTreeSet::from([MeterId(1)]));
-        assert_eq!(drift.decide(Some(&proven()), noon, None), needed);
+        assert_eq!(drift.decide(Some(&proven()), noon, None, None), needed);
         drift.broadcast_failed();
         assert!(drift.may_decide(Checks::Made));
-        assert_eq!(drift.decide(Some(&proven()), noon, None), needed);
+        assert_eq!(drift.decide(Some(&proven()), noon, None, None), needed);
     }
 
     #[test]
@@ -169,7 +176,7 @@ mod tests {
         drift.wanted(ClockSync::Broadcast);
         drift.seen(MeterId(1), &reading(100));
         drift.retain(|meter| meter != MeterId(1));
-        assert_eq!(drift.decide(Some(&proven()), noon, None), Next::Nothing);
+        assert_eq!(drift.decide(Some(&proven()), noon, None, None), Next::Nothing);
     }
 
     #[test]
@@ -186,8 +193,8 @@ mod tests {
         drift.seen(MeterId(1), &reading(100));
         let unproven = Proof::Unproven { why: "no reference".into() };
         let noon = |day| date(2026, 3, day).at(12, 0, 0, 0);
-        assert!(matches!(drift.decide(Some(&unproven), noon(2), None), Next::Tell(_)));
-        assert_eq!(drift.decide(Some(&unproven), noon(2), None), Next::Nothing);
-        assert!(matches!(drift.decide(Some(&unproven), noon(3), None), Next::Tell(_)));
+        assert!(matches!(drift.decide(Some(&unproven), noon(2), None, None), Next::Tell(_)));
+        assert_eq!(drift.decide(Some(&unproven), noon(2), None, None), Next::Nothing);
+        assert!(matches!(drift.decide(Some(&unproven), noon(3), None, None), Next::Tell(_)));
     }
 }

@@ -99,7 +99,9 @@ impl Exchange for MeterLink {
         let tap = self.tap();
         let mut made = || {
             let bytes = frame();
-            tap.log(Direction::Sent, &bytes);
+            if !bytes.is_empty() {
+                tap.log(Direction::Sent, &bytes);
+            }
             bytes
         };
         let told = turn.line().tell(&mut made).await;

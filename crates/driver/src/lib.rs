@@ -7,12 +7,14 @@ pub mod dlt645;
 mod env;
 mod heard;
 pub mod identify;
+mod latching;
 mod link;
 mod model;
 mod perform;
 
 pub use env::{Env, Outcome};
 pub use hes_wire::Framing;
+pub use latching::{Latching, latching};
 pub use link::{Counts, Exchange, Exchanged, Expect, LinkError, Patience, Verdict};
 pub use model::{
     Blocks, Capabilities, DailyFreeze, FreezeForm, LoadProfile, Model, ModelError, Quirk, Settlement, capabilities,

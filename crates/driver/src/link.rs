@@ -130,7 +130,7 @@ pub trait Exchange: Send {
     /// Sends a frame that has no answer (a broadcast); returns when its last byte is out.
     ///
     /// The frame is made when the turn is there, right before its first byte goes out: a broadcast time that was made
-    /// before waiting in line would set clocks late.
+    /// before waiting in line would set clocks late. An empty one is not sent: what asked for it has thought better of it.
     fn send(
         &mut self,
         frame: &mut (dyn FnMut() -> Vec<u8> + Send),

@@ -91,14 +91,18 @@ impl Line {
     }
 
     /// Sends a frame that has no answer, made when the line is ready for it (it may tell the time); the moment its last
-    /// byte is out. Waits until then.
+    /// byte is out. Waits until then. An empty frame is not sent.
     ///
     /// # Cancel safety
     ///
     /// As [`ask`](Line::ask).
     pub async fn tell(&mut self, frame: &mut (dyn FnMut() -> Vec<u8> + Send)) -> Result<UtcMicros, AskError> {
         self.settle().await?;
-        let sent = self.write_all(&frame()).await?;
+        let frame = frame();
+        if frame.is_empty() {
+            return Ok(utc_now());
+        }
+        let sent = self.write_all(&frame).await?;
         self.expecting_until(sent);
         tokio::time::sleep_until(sent).await;
         self.over();

@@ -3,23 +3,19 @@
 use std::time::Duration;
 
 use hes_dlt645::{Address, Command, Data, DataId, Date, Dialect, Envelope, Time};
-use hes_model::{Failure, FailureKind, MeterClock, UtcMicros};
+use hes_model::{Failure, FailureKind, MeterClock, MeterSpec, UtcMicros};
 use jiff::civil;
 
 use super::civil as terms;
 use super::dialogue::{Answered, Dialogue, Reply};
 use super::pairing::{Paired, pair};
-use crate::{Env, Exchange, Outcome};
+use crate::{Env, Exchange, Outcome, latching};
 
 /// A meter shows whole seconds: what it shows may be up to one old.
 const SECOND: Duration = Duration::from_secs(1);
 
 /// A meter sets its clock when the broadcast ends, some 0.1 s after it was made; and half a second rounds to the nearest.
 const UNTIL_HEARD: Duration = Duration::from_millis(600);
-
-/// Meters refuse a broadcast time close to midnight, lest a freeze happens twice or never; none is sent then.
-const AROUND_MIDNIGHT: civil::Time = civil::time(0, 10, 0, 0);
-const BEFORE_MIDNIGHT: civil::Time = civil::time(23, 50, 0, 0);
 
 /// What the meter's clock showed, and when.
 #[derive(Debug, Clone, Copy)]
@@ -115,22 +111,39 @@ fn micros(micros: i64) -> Duration {
     Duration::from_micros(micros.max(0).unsigned_abs())
 }
 
-/// Sends everybody on the line the time. Nobody answers; whether it was taken, the next reading of a clock tells.
-pub(super) async fn broadcast<L: Exchange, E: Env>(dialect: Dialect, link: &mut L, env: &mut E) -> Result<(), Failure> {
-    let now = terms::in_zone(env.now(), env.zone()).time();
-    if now < AROUND_MIDNIGHT || now >= BEFORE_MIDNIGHT {
-        let detail = "no time is broadcast within ten minutes of midnight, meters refuse it; send it later";
-        return Err(Failure::new(FailureKind::Clock, detail));
-    }
-    let wake_bytes = usize::from(env.wake_up());
-    let mut frame = move || {
-        let moment = terms::in_zone(env.now().plus(UNTIL_HEARD), env.zone());
-        time_frame(dialect, moment, wake_bytes).unwrap_or_default()
+/// Sends everybody on the line the time, unless meters like this one latch about now. Nobody answers; whether it was
+/// taken, the next reading of a clock tells.
+///
+/// The turn may be waited for, so both the time and whether it may go out are decided when it is there.
+pub(super) async fn broadcast<L: Exchange, E: Env>(
+    meter: &MeterSpec,
+    link: &mut L,
+    env: &mut E,
+) -> Result<(), Failure> {
+    made(meter, env)?;
+    let mut withheld = None;
+    let mut frame = || {
+        made(meter, &mut *env).unwrap_or_else(|failure| {
+            withheld = Some(failure);
+            Vec::new()
+        })
     };
-    if frame().is_empty() {
-        return Err(Failure::new(FailureKind::Clock, "the host's clock is outside the years 2000 to 2099"));
+    let sent = link.send(&mut frame).await.map_err(|error| crate::heard::failure(error, 0));
+    match withheld {
+        Some(failure) => Err(failure),
+        None => sent.map(|_sent_at| ()),
     }
-    link.send(&mut frame).await.map(|_sent_at| ()).map_err(|error| crate::heard::failure(error, 0))
+}
+
+/// The frame that tells the time at which it is heard, if it may go out now.
+fn made<E: Env>(meter: &MeterSpec, env: &mut E) -> Result<Vec<u8>, Failure> {
+    let moment = terms::in_zone(env.now().plus(UNTIL_HEARD), env.zone());
+    if let Some(latching) = latching(meter, moment.time()) {
+        return Err(Failure::new(FailureKind::Clock, format!("{latching}; it is sent later")));
+    }
+    let dialect = super::dialect_of(meter.protocol);
+    time_frame(dialect, moment, usize::from(env.wake_up()))
+        .ok_or_else(|| Failure::new(FailureKind::Clock, "the host's clock is outside the years 2000 to 2099"))
 }
 
 fn time_frame(dialect: Dialect, moment: civil::DateTime, wake_bytes: usize) -> Option<Vec<u8>> {

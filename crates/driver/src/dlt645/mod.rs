@@ -49,7 +49,7 @@ pub(crate) async fn perform<L: Exchange, E: Env>(
     let (station, model) = station_of(meter)?;
     let dialect = dialect_of(meter.protocol);
     if *request == Request::BroadcastTime {
-        return clock::broadcast(dialect, link, env).await;
+        return clock::broadcast(meter, link, env).await;
     }
     let mut dialogue = Dialogue::new(station, dialect, link, env);
     dialogue.blocks = model.blocks;

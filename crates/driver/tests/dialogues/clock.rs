@@ -88,7 +88,7 @@ fn a_broadcast_carries_the_time_at_which_it_leaves_and_nobody_is_waited_for() {
 
 #[test]
 fn no_time_is_broadcast_close_to_midnight() {
-    for (hour, minute) in [(23, 50), (23, 59), (0, 0), (0, 9)] {
+    for (hour, minute) in [(23, 51), (23, 59), (0, 0), (0, 9)] {
         let clock = Clock::at(date(2026, 11, 24).at(hour, minute, 0, 0));
         let mut line = Line::new(&clock, |_: &[u8]| panic!("nothing is asked"));
         let spec = meter(Protocol::Dlt645v2007, "generic-2007");
@@ -96,4 +96,15 @@ fn no_time_is_broadcast_close_to_midnight() {
         assert_eq!(ended.unwrap_err().kind, FailureKind::Clock);
         assert!(line.sent.is_empty());
     }
+}
+
+#[test]
+fn a_broadcast_that_waited_for_its_turn_until_close_to_midnight_is_not_sent() {
+    let clock = Clock::at(date(2026, 11, 24).at(23, 49, 50, 0));
+    let mut line = Line::new(&clock, |_: &[u8]| panic!("nothing is asked"));
+    line.turn = Duration::from_secs(20);
+    let spec = meter(Protocol::Dlt645v2007, "generic-2007");
+    let ended = block_on(perform(&spec, &Request::BroadcastTime, &mut line, &mut World::new(&clock)));
+    assert_eq!(ended.unwrap_err().kind, FailureKind::Clock);
+    assert!(line.sent.iter().all(Vec::is_empty), "{:02X?}", line.sent);
 }
