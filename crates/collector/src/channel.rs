@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hes_model::{ChannelConfig, Class, Failure, FailureKind, MeterId, Request, Series, UtcMicros};
+use hes_model::{ChannelConfig, Class, ClockSync, Failure, FailureKind, MeterId, Request, Series, UtcMicros};
 use hes_store::{Age, OnDemandFailure, OnDemandRead, Store, StoreError};
 use jiff::civil::Date;
 use tokio::task::JoinSet;
@@ -150,6 +150,8 @@ impl Channel {
                 Ok(()) = reads.changed() => self.take_reads().await?,
                 Ok(()) = changes.changed() => {
                     self.load_meters().await?;
+                    // A plan may have changed: nothing is broadcast by the old one until the look that follows.
+                    self.drift.wanted(ClockSync::CheckOnly);
                     self.next_look = Instant::now();
                 }
                 Ok(()) = link.changed() => self.next_look = Instant::now(),
@@ -193,9 +195,7 @@ impl Channel {
         let found =
             Ledger::of(&self.shared.store).missing(&self.config.name, leave_out, self.settle(), (now, age)).await?;
         self.more = found.more;
-        if let Some(sync) = found.sync {
-            self.drift.wanted(sync);
-        }
+        self.drift.wanted(found.sync);
         let waits = |work: &Work| {
             work.what == What::Clock
                 && self.clock_waits.get(&work.meter).is_some_and(|(_, next)| self.last_look < *next)

@@ -46,7 +46,7 @@ impl Drift {
         Self { config, sync: ClockSync::CheckOnly, needs: BTreeMap::new(), under_way: BTreeSet::new(), told: None }
     }
 
-    /// Whether any clock plan of the channel wants a broadcast.
+    /// What the clock plans of the channel want as they stand now.
     pub(crate) fn wanted(&mut self, sync: ClockSync) {
         self.sync = sync;
     }

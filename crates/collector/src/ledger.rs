@@ -44,8 +44,8 @@ pub(crate) struct Missing {
     pub(crate) more: bool,
     /// When the first slot that waits may be asked.
     pub(crate) next_retry: Option<UtcMicros>,
-    /// Whether a clock plan wants the time broadcast; `None` when no check is due.
-    pub(crate) sync: Option<ClockSync>,
+    /// Whether a clock plan wants the time broadcast.
+    pub(crate) sync: ClockSync,
 }
 
 /// What a person should know of a meter.
@@ -119,12 +119,9 @@ impl<'a> Ledger<'a> {
     ) -> Result<Missing, StoreError> {
         let query = WorkQuery { channel: channel.clone(), now, age, settle, limit: LOOK_LIMIT, leave_out };
         let found = self.0.missing(&query, memory_depth).await?;
-        let broadcast = |due: &ClockDue| due.sync == ClockSync::Broadcast;
-        let sync = found.clocks.iter().any(broadcast).then_some(ClockSync::Broadcast);
-        let sync = sync.or_else(|| found.clocks.first().map(|_| ClockSync::CheckOnly));
         let clocks = found.clocks.into_iter().map(clock_work);
         let work = by_meter_and_plan(found.slots).into_iter().chain(clocks).collect();
-        Ok(Missing { work, more: !found.complete, next_retry: found.next_retry, sync })
+        Ok(Missing { work, more: !found.complete, next_retry: found.next_retry, sync: found.sync })
     }
 
     /// What is known of a meter around the slots from `span`, for registers of which something was read.

@@ -337,14 +337,7 @@ fn clock_plan(sync: ClockSync) -> Task {
     Task::Clock { sync }
 }
 
-#[tokio::test]
-async fn drifting_meters_are_set_by_one_broadcast_if_the_host_is_proven() {
-    let fleet = one_bus(2) + &format!("[[meter]]\naddress = '{FIRST}'\nclock_offset_s = 100.0\n");
-    let town = Town::found(&fleet, 1).await;
-    town.plan("clock", clock_plan(ClockSync::Broadcast), Window::ALWAYS).await;
-    let mut config = quick();
-    config.clock.host_proof = HostProof::Operator;
-    let running = town.collect(config).await;
+async fn until_broadcast(town: &Town, running: &Running) {
     let channel = "bus".parse().expect("a name");
     running.until("the host is proven", |s| s.host_clock.as_ref().is_some_and(|proof| proof.is_proven())).await;
     let mut looks = 0;
@@ -354,6 +347,35 @@ async fn drifting_meters_are_set_by_one_broadcast_if_the_host_is_proven() {
         let seen = running.board.snapshot().channels.values().map(|c| c.looks).sum::<u64>();
         running.until("another look", |s| s.channels.values().map(|c| c.looks).sum::<u64>() > seen).await;
     }
+}
+
+#[tokio::test]
+async fn a_clock_plan_that_is_changed_after_the_checks_holds_at_once() {
+    let fleet = one_bus(1) + &format!("[[meter]]\naddress = '{FIRST}'\nclock_offset_s = 100.0\n");
+    let town = Town::found(&fleet, 1).await;
+    town.plan("clock", clock_plan(ClockSync::CheckOnly), Window::ALWAYS).await;
+    let mut config = quick();
+    config.clock.host_proof = HostProof::Operator;
+    let running = town.collect(config).await;
+    let meter = town.meter(FIRST).await;
+    while town.store.last_clock(meter).await.expect("the store answers").is_none() {
+        let seen = running.board.snapshot().channels.values().map(|c| c.looks).sum::<u64>();
+        running.until("another look", |s| s.channels.values().map(|c| c.looks).sum::<u64>() > seen).await;
+    }
+    town.plan("clock", clock_plan(ClockSync::Broadcast), Window::ALWAYS).await;
+    until_broadcast(&town, &running).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn drifting_meters_are_set_by_one_broadcast_if_the_host_is_proven() {
+    let fleet = one_bus(2) + &format!("[[meter]]\naddress = '{FIRST}'\nclock_offset_s = 100.0\n");
+    let town = Town::found(&fleet, 1).await;
+    town.plan("clock", clock_plan(ClockSync::Broadcast), Window::ALWAYS).await;
+    let mut config = quick();
+    config.clock.host_proof = HostProof::Operator;
+    let running = town.collect(config).await;
+    until_broadcast(&town, &running).await;
     running.stop().await;
     let meter = town.meter(FIRST).await;
     let clock = town.store.last_clock(meter).await.expect("the store answers").expect("it was checked");

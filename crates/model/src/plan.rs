@@ -79,10 +79,11 @@ pub enum Task {
 }
 
 /// Whether a clock plan may set clocks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClockSync {
     /// Record drift only.
+    #[default]
     CheckOnly,
     /// Broadcast the time where drift is seen.
     Broadcast,

@@ -99,8 +99,6 @@ pub struct ClockDue {
     pub plan: PlanName,
     /// Its priority.
     pub priority: Priority,
-    /// Whether the plan may set clocks.
-    pub sync: ClockSync,
 }
 
 /// What a channel has to do.
@@ -110,6 +108,8 @@ pub struct Work {
     pub slots: Vec<OpenSlot>,
     /// Clocks to check.
     pub clocks: Vec<ClockDue>,
+    /// Whether a clock plan as it stands wants the meters' clocks set, checks due or not.
+    pub sync: ClockSync,
     /// Whether everything was looked at; `false` when the limit ended the walk first.
     pub complete: bool,
     /// When the first of the slots that wait may be asked.
@@ -472,13 +472,20 @@ impl<'a> Pass<'a> {
     async fn clocks(&self, findings: &mut Findings) -> Result<(), StoreError> {
         let calendar = &self.store.inner.calendar;
         let today = calendar.day_of(self.query.now);
+        let of_clock = |v: &&Version| match v.plan.task {
+            Task::Clock { sync } => Some(sync),
+            _ => None,
+        };
+        let is_active = |m: &&Member| m.state == MeterState::Active;
+        let wants = |v: &Version| {
+            self.members.iter().filter(is_active).any(|member| member.is_expected(v, today, self.query.now))
+        };
+        let setting = |v: &&Version| v.on(today) && of_clock(v) == Some(ClockSync::Broadcast);
+        if self.versions.iter().filter(setting).any(wants) {
+            findings.work.sync = ClockSync::Broadcast;
+        }
         let plans = self.versions.iter().filter(|v| v.on(today) && self.in_window(v));
-        let plans: Vec<_> = plans
-            .filter_map(|v| match v.plan.task {
-                Task::Clock { sync } => Some((v, sync)),
-                _ => None,
-            })
-            .collect();
+        let plans: Vec<_> = plans.filter(|v| of_clock(v).is_some()).collect();
         if plans.is_empty() {
             return Ok(());
         }
@@ -493,7 +500,7 @@ impl<'a> Pass<'a> {
         .await?;
         let due: BTreeSet<i64> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
         let mut asked = BTreeSet::new();
-        for (version, sync) in plans {
+        for version in plans {
             for member in self.members.iter().filter(|m| due.contains(&m.id.0)) {
                 let asks = member.state == MeterState::Active && !self.query.leave_out.contains(&member.id);
                 if asks && member.is_expected(version, today, self.query.now) && asked.insert(member.id) {
@@ -501,7 +508,6 @@ impl<'a> Pass<'a> {
                         meter: member.id,
                         plan: version.plan.name.clone(),
                         priority: version.plan.schedule.priority,
-                        sync,
                     });
                 }
             }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use hes_model::{Class, Failure, FailureKind, Quality, Series, Task, UtcMicros};
-use hes_store::{Age, FailedAttempt, GapState, GiveUp, Retry, SlotsOfDay};
+use hes_model::{Class, ClockSync, Failure, FailureKind, Plan, Quality, Scope, Series, Task, UtcMicros};
+use hes_store::{Age, ClockReading, FailedAttempt, GapState, GiveUp, Retry, SlotsOfDay};
 use jiff::civil::date;
 
-use crate::bench::{Bench, IMPORT, TODAY, record, slot};
+use crate::bench::{Bench, IMPORT, TODAY, plan, record, slot};
 
 fn daily() -> Task {
     Task::Daily { registers: vec![IMPORT] }
@@ -152,4 +152,26 @@ async fn what_a_clock_that_was_years_ahead_gave_up_and_left_behind_is_void_once_
     open.sort();
     reported.sort();
     assert_eq!(reported, open, "and what is asked for is reported as open");
+}
+
+#[tokio::test]
+async fn whether_clocks_are_set_follows_the_plan_as_it_stands_whether_checks_are_due_or_not() {
+    let bench = Bench::with_meters(1).await;
+    assert_eq!(bench.missing_at(bench.now()).await.sync, ClockSync::CheckOnly, "no plan");
+    let mut checked = record(vec![bench.daily(bench.meter("M1").await, TODAY, 100)]);
+    let at = bench.now();
+    let meter_clock = bench.calendar().meter_clock(at);
+    checked.clock = Some(ClockReading { meter_clock, at, offset_ms: 0, uncertainty_ms: 500, proof: 0 });
+    bench.record(checked).await;
+    for sync in [ClockSync::Broadcast, ClockSync::CheckOnly, ClockSync::Broadcast] {
+        bench.plan("clock", Task::Clock { sync }, TODAY).await;
+        let work = bench.missing_at(at).await;
+        assert_eq!((work.clocks.len(), work.sync), (0, sync), "today's check is made");
+    }
+    let nobody = Plan {
+        scope: Scope::Meters(vec!["M7".parse().unwrap()]),
+        ..plan("clock", Task::Clock { sync: ClockSync::Broadcast }, TODAY)
+    };
+    bench.store.put_plan(&nobody, at).await.unwrap();
+    assert_eq!(bench.missing_at(at).await.sync, ClockSync::CheckOnly, "none of its meters is here");
 }
