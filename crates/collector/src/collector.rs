@@ -29,12 +29,15 @@ use crate::metrics::CollectorMetrics;
 use crate::notebook::wall_clock;
 use crate::notices;
 use crate::status::StatusBoard;
-use crate::turnstile::{LinkState, TurnstileMetrics, TurnstileParts, turnstile};
+use crate::turnstile::{Learned, LinkState, TurnstileMetrics, TurnstileParts, turnstile};
 use crate::{host_watch, sampler};
 
 /// Wait before a channel whose task failed is started again, at first and at most.
 const RESTART_FIRST: Duration = Duration::from_secs(1);
 const RESTART_MOST: Duration = Duration::from_secs(60);
+
+/// What a channel learned, waiting to be stored: one piece, the next one waits for its time.
+const LEARNED_WAITING: usize = 1;
 
 /// Asks the system whether its clock is disciplined; see [`system_sync`](crate::system_sync).
 pub type AskTimeService = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = SystemSync> + Send>> + Send + Sync>;
@@ -258,8 +261,13 @@ impl Served {
                 () = tokio::time::sleep(delay) => {}
             }
             let (turnstile, owner) = turnstile(&config, source, parts);
+            let known = Ledger::of(&shared.store).reply_times(&config.name).await;
+            let (keep, learned) = mpsc::channel(LEARNED_WAITING);
+            let owner = owner.remembering(&known, keep);
             let close = CancellationToken::new();
             let mut line = JoinSet::new();
+            let mut keeper = JoinSet::new();
+            keeper.spawn(keep_learned(shared.store.clone(), learned));
             line.spawn(owner.run(close.clone()));
             let planner = Channel::new(config, shared, desk, turnstile, close.clone());
             let planned = tokio::select! {
@@ -268,6 +276,7 @@ impl Served {
             };
             close.cancel();
             while line.join_next().await.is_some() {}
+            while keeper.join_next().await.is_some() {}
             planned
         }
     }
@@ -303,5 +312,12 @@ impl Served {
             None => self.collector.shared.metrics.forget_channel(&name),
         }
         Ok(())
+    }
+}
+
+/// Stores what a channel learns of its meters' reply times, until the channel ends.
+async fn keep_learned(store: Store, mut learned: mpsc::Receiver<Learned>) {
+    while let Some(learned) = learned.recv().await {
+        Ledger::of(&store).keep_reply_times(&learned).await;
     }
 }

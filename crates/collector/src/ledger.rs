@@ -15,9 +15,13 @@ use hes_store::{
 use hes_validation::{Background, Connection, DemandTimes, Known};
 
 use crate::agenda::{What, Work};
+use crate::turnstile::Learned;
 
 /// Meters fetched at a time.
 const PAGE: u32 = 1000;
+
+/// Meters whose reply times are stored in one transaction: some hundred kilobytes.
+const REPLY_TIMES_AT_ONCE: usize = 1000;
 
 /// Slots looked at ahead, over all meters of a channel: some minutes of a slow bus, some hundred kilobytes of memory.
 const LOOK_LIMIT: usize = 8192;
@@ -148,6 +152,24 @@ impl<'a> Ledger<'a> {
         };
         let zone = self.0.calendar().zone().clone();
         Ok(Background { zone, connection, demand_times, clock_offset_seconds, known })
+    }
+
+    /// What was learned of the reply times of a channel's meters before. Nothing, if it cannot be had: it is learned again.
+    pub(crate) async fn reply_times(self, channel: &ChannelName) -> Learned {
+        self.0.reply_times(channel).await.unwrap_or_else(|error| {
+            tracing::warn!(%channel, %error, "the meters' reply times could not be loaded; they are learned again");
+            Learned::new()
+        })
+    }
+
+    /// Keeps reply times for the next start, a thousand meters at a time. What cannot be stored is learned again then.
+    pub(crate) async fn keep_reply_times(self, learned: &Learned) {
+        for some in learned.chunks(REPLY_TIMES_AT_ONCE) {
+            if let Err(error) = self.0.save_reply_times(some).await {
+                tracing::warn!(%error, "the meters' reply times could not be stored; they are learned again after a restart");
+                return;
+            }
+        }
     }
 
     /// When the newest reading was received: it cannot be earlier now.

@@ -10,10 +10,13 @@
 //! - after such a shortened wait ran out, the meter is asked *nothing* until its longest answer time is over, so that a
 //!   late answer cannot meet a later question. Other meters are asked meanwhile;
 //! - until it answers again, the meter gets the longest answer time: it may have become slower.
+//!
+//! What was learned outlives a restart: the replies are stored from time to time, and the next start begins with them.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
+use hes_model::MeterId;
 use tokio::time::Instant;
 
 use crate::held_back::{HeldBack, Share};
@@ -32,6 +35,19 @@ struct Replies {
 }
 
 impl Replies {
+    /// As they were given away by [`Replies::oldest_first`], or fewer.
+    fn of(known: &[Duration]) -> Self {
+        let mut replies = Self::default();
+        known.iter().for_each(|reply| replies.add(*reply));
+        replies
+    }
+
+    fn oldest_first(&self) -> Vec<Duration> {
+        let (newer, older) = self.last.split_at(self.count % REPLIES);
+        let older = if self.count < REPLIES { &[] } else { older };
+        older.iter().chain(newer).map(|ms| Duration::from_millis((*ms).into())).collect()
+    }
+
     fn add(&mut self, reply: Duration) {
         let ms = reply.as_micros().div_ceil(1000);
         if let Some(place) = self.last.get_mut(self.count % REPLIES) {
@@ -52,6 +68,8 @@ impl Replies {
 #[derive(Debug, Clone, Default)]
 struct Habit {
     replies: Replies,
+    /// Whether there are replies that were not given away yet.
+    has_new: bool,
     missed: bool,
     closed_until: Option<Instant>,
 }
@@ -76,6 +94,24 @@ pub(crate) struct Expected {
 impl Habits {
     pub(crate) fn new(config: TurnstileConfig) -> Self {
         Self { config, meters: HashMap::new(), held_back: HeldBack::default() }
+    }
+
+    /// Begins with what was learned of a meter before.
+    pub(crate) fn remember(&mut self, meter: MeterId, known: &[Duration]) {
+        if let Some(habit) = self.habit(MeterKey::Meter(meter)) {
+            habit.replies = Replies::of(known);
+        }
+    }
+
+    /// The replies of every meter that gave new ones since the last time, oldest first, to be stored.
+    pub(crate) fn take_new(&mut self) -> Vec<(MeterId, Vec<Duration>)> {
+        let new = |(key, habit): (&MeterKey, &mut Habit)| match key {
+            MeterKey::Meter(meter) => {
+                std::mem::take(&mut habit.has_new).then(|| (*meter, habit.replies.oldest_first()))
+            }
+            MeterKey::Everyone => None,
+        };
+        self.meters.iter_mut().filter_map(new).collect()
     }
 
     /// How long to wait for the first byte of `meter`'s answer.
@@ -105,6 +141,7 @@ impl Habits {
         }
         if let Some(habit) = self.habit(meter) {
             habit.replies.add(reply);
+            habit.has_new = true;
             habit.missed = false;
             habit.closed_until = None;
         }
@@ -134,7 +171,6 @@ impl Habits {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hes_model::MeterId;
 
     const METER: MeterKey = MeterKey::Meter(MeterId(1));
 
@@ -200,6 +236,27 @@ mod tests {
         habits.missed(SILENT, None);
         assert_eq!(habits.expected(SILENT), Expected { reply: None, held_back: Share::WHOLE });
         assert_eq!(habits.expected(METER), Expected { reply: Some(ms(65)), held_back: with_margin });
+    }
+
+    #[test]
+    fn what_was_learned_before_a_restart_shortens_the_wait_from_the_first_question_on() {
+        for replies in [20, 31, 32, 33, 70] {
+            let mut before = learned((0..replies).map(|n| 30 + n));
+            let stored = before.take_new();
+            assert_eq!(stored.len(), 1);
+            assert!(stored[0].1.is_sorted(), "oldest first: {stored:?}");
+            assert_eq!(before.take_new(), [], "nothing new since");
+            let mut after = learned([]);
+            after.remember(MeterId(1), &stored[0].1);
+            assert_eq!(after.expected(METER), before.expected(METER), "{replies} replies");
+            assert_eq!(after.take_new(), [], "what is stored is not stored again");
+            after.answered(METER, ms(500), None);
+            let (_, grown) = after.take_new().remove(0);
+            assert_eq!(
+                (grown.len(), grown.last()),
+                ((usize::try_from(replies).unwrap() + 1).min(REPLIES), Some(&ms(500)))
+            );
+        }
     }
 
     #[test]

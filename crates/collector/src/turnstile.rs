@@ -18,6 +18,7 @@
 //!
 //! *At shutdown* nobody gets a new turn, the exchange on the wire is finished, the line is closed.
 
+mod keeping;
 mod metrics;
 mod owner;
 mod queue;
@@ -28,13 +29,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hes_driver::LinkError;
-use hes_model::{ChannelConfig, ChannelName, Class, CommAddress, DecodeLevels, LineSettings, MeterId};
+use hes_model::{ChannelConfig, ChannelName, Class, DecodeLevels, LineSettings, MeterId};
 use hes_transport::{Backoff, BackoffConfig, LinkSource};
 use prometheus::IntGauge;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
+pub(crate) use keeping::Learned;
 pub(crate) use metrics::Ended;
 pub use metrics::TurnstileMetrics;
 pub use owner::Owner;
@@ -125,8 +127,6 @@ impl TurnstileConfig {
 pub enum MeterKey {
     /// A meter of the archive.
     Meter(MeterId),
-    /// A device of which only the address is known.
-    Address(CommAddress),
     /// All of them: a broadcast.
     Everyone,
 }
@@ -195,6 +195,7 @@ pub fn turnstile(channel: &ChannelConfig, source: LinkSource, parts: TurnstilePa
         asked,
         line_up: queue::Line::new(Duration::from_secs(parts.config.ageing_seconds.into())),
         habits: Habits::new(parts.config.clone()),
+        keeping: None,
         backoff: Backoff::new(parts.backoff),
         state: state_in,
         config: parts.config.clone(),
@@ -234,11 +235,6 @@ impl Turnstile {
     /// Whether the link is open, and changes of that.
     pub fn state(&self) -> watch::Receiver<LinkState> {
         self.0.state.clone()
-    }
-
-    /// Whether an order waits for its turn: then bulk exchanges should not be repeated.
-    pub fn order_waits(&self) -> bool {
-        self.waiting(Class::Order) > 0
     }
 
     /// How many questions of a class wait for their turn.

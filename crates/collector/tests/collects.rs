@@ -333,6 +333,31 @@ async fn on_a_hostile_line_no_good_value_is_wrong_beyond_the_rounding_of_tariffs
     }
 }
 
+#[tokio::test]
+async fn what_was_learned_of_a_meter_s_reply_times_is_kept_over_a_restart() {
+    let town = Town::found(&one_bus(2), 8).await;
+    town.plan("daily", daily(), Window::ALWAYS).await;
+    let running = town.collect(quick()).await;
+    until_stored(&running, 2 * 5 * 9).await;
+    running.stop().await;
+    let channel = "bus".parse().expect("a name");
+    let before = town.store.reply_times(&channel).await.expect("the store answers");
+    assert_eq!(before.iter().map(|(_, replies)| replies.len()).collect::<Vec<_>>(), [18, 18], "a freeze is two frames");
+
+    let running = town.collect(quick()).await;
+    let meter = town.meter(FIRST).await;
+    let request = Request::Instant { registers: vec![obis("frequency")] };
+    let deadline = UtcMicros(now().0 + 60_000_000);
+    let id = town.store.submit_read(meter, &request, "test", now(), deadline).await.expect("queued");
+    town.store.wait_for_read(id, town::PATIENCE).await.expect("the store answers").expect("the read");
+    running.stop().await;
+    let after = town.store.reply_times(&channel).await.expect("the store answers");
+    let of = |all: &[(MeterId, Vec<std::time::Duration>)]| {
+        all.iter().find(|(id, _)| *id == meter).expect("the meter").1.clone()
+    };
+    assert_eq!((of(&after).len(), &of(&after)[..18]), (19, &of(&before)[..]), "the new reply joins the old ones");
+}
+
 fn clock_plan(sync: ClockSync) -> Task {
     Task::Clock { sync }
 }

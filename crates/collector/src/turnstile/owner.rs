@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::keeping::{Keeping, Learned};
 use super::turn::Returned;
 use super::{Ask, CLOSING, Lesson, LinkState, Turn, TurnstileConfig, TurnstileMetrics, queue};
 use crate::patience::Habits;
@@ -30,6 +31,7 @@ pub struct Owner {
     pub(super) asked: mpsc::Receiver<queue::InLine<Ask>>,
     pub(super) line_up: queue::Line<Ask>,
     pub(super) habits: Habits,
+    pub(super) keeping: Option<Keeping>,
     pub(super) backoff: Backoff,
     pub(super) state: watch::Sender<LinkState>,
     pub(super) config: TurnstileConfig,
@@ -45,6 +47,15 @@ enum End {
 }
 
 impl Owner {
+    /// Begins with what was learned of the meters before, and gives away to `keep` what is learned from now on.
+    pub(crate) fn remembering(mut self, known: &Learned, keep: mpsc::Sender<Learned>) -> Self {
+        for (meter, replies) in known {
+            self.habits.remember(*meter, replies);
+        }
+        self.keeping = Some(Keeping::new(keep));
+        self
+    }
+
     /// Holds the line until `shutdown`, then finishes the exchange on the wire and closes it. Ends too when every handle
     /// of the turnstile is gone.
     ///
@@ -73,6 +84,9 @@ impl Owner {
             self.line_up.push(ask);
         }
         self.send_home(&LinkError::Interrupted { cause: CLOSING });
+        if let Some(keeping) = self.keeping.take() {
+            keeping.finish(&mut self.habits).await;
+        }
     }
 
     /// Opens the line, as often as it takes; `None` at shutdown.
@@ -160,6 +174,9 @@ impl Owner {
                 }
                 continue;
             }
+            if let Some(keeping) = &mut self.keeping {
+                keeping.if_due(&mut self.habits);
+            }
             let now = Instant::now();
             let habits = &self.habits;
             if let Some(next) = self.line_up.pop(now, |meter| habits.closed_until(meter, now).is_none()) {
@@ -217,6 +234,13 @@ impl Owner {
                 None => std::future::pending().await,
             }
         };
+        let give_away = self.keeping.as_ref().map(Keeping::next);
+        let is_due = async {
+            match give_away {
+                Some(at) => sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             biased;
             () = shutdown.cancelled() => Ok(()),
@@ -228,6 +252,7 @@ impl Owner {
                 None => Err(End::Shutdown),
             },
             () = somebody_opens => Ok(()),
+            () = is_due => Ok(()),
             event = line.idle() => match event {
                 Ok(Idle::Heard(bytes)) => {
                     tracing::trace!(channel = %self.channel.name, bytes, "heard bytes that nobody asked for");
