@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use hes_model::UtcMicros;
 use serde::{Deserialize, Serialize};
 
 use crate::turnstile::{TurnstileConfig, TurnstileConfigError};
@@ -138,6 +139,10 @@ pub enum HostProof {
 pub struct ClockConfig {
     /// How the host's clock is known to be right; without proof clocks are checked, but not set.
     pub host_proof: HostProof,
+    /// When the operator compared the host's clock by hand and found it right, an RFC 3339 time; empty: never. What was
+    /// stored under a later time before that no longer speaks against the clock.
+    #[serde(with = "moment")]
+    pub checked_at: Option<UtcMicros>,
     /// A wall clock that moves this much against the monotonic one has jumped, in milliseconds.
     pub jump_milliseconds: u32,
     /// Minutes without a jump after which the host's clock may be proven again.
@@ -154,12 +159,33 @@ impl Default for ClockConfig {
     fn default() -> Self {
         Self {
             host_proof: HostProof::System,
+            checked_at: None,
             jump_milliseconds: 1000,
             settle_minutes: 10,
             sync_from_seconds: 30,
             sync_to_seconds: 300,
             midnight_quiet_minutes: 30,
         }
+    }
+}
+
+/// A moment that may be left open, as TOML has no word for nothing: empty, or an RFC 3339 time.
+mod moment {
+    use hes_model::UtcMicros;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(moment: &Option<UtcMicros>, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&moment.map_or_else(String::new, |moment| moment.to_string()))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<UtcMicros>, D::Error> {
+        let text = String::deserialize(from)?;
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let moment: jiff::Timestamp =
+            text.parse().map_err(|_| D::Error::custom("not a time such as 2026-11-24T10:00:00+08:00, nor empty"))?;
+        Ok(Some(moment.into()))
     }
 }
 
@@ -226,6 +252,20 @@ mod tests {
             error,
             "collector.clock.sync_to_seconds = 301: accepted are numbers above sync_from_seconds, to 300"
         );
+    }
+
+    #[test]
+    fn the_moment_at_which_a_person_checked_the_clock_is_a_time_or_empty() {
+        let parsed = |text: &str| {
+            let config = serde_json::json!({ "checked_at": text });
+            serde_json::from_value::<ClockConfig>(config).map(|config| config.checked_at).map_err(|e| e.to_string())
+        };
+        assert_eq!(parsed(""), Ok(None));
+        let checked = Some(UtcMicros(1_795_485_600_000_000));
+        assert_eq!(parsed("2026-11-24T10:00:00+08:00"), Ok(checked));
+        let written = serde_json::to_value(ClockConfig { checked_at: checked, ..ClockConfig::default() }).unwrap();
+        assert_eq!(serde_json::from_value::<ClockConfig>(written).unwrap().checked_at, checked);
+        assert!(parsed("yesterday").unwrap_err().contains("2026-11-24T10:00:00+08:00"));
     }
 
     #[test]

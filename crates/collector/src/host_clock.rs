@@ -2,6 +2,10 @@
 //!
 //! Proof is what the system's time service says (or the operator's word), and the absence of surprises: a wall clock
 //! that jumps against the monotonic one, or that stands before something already stored, proves nothing.
+//!
+//! What is stored may itself have been stamped by a wrong clock. So its word gives way to a better one: to the time
+//! service, once it has vouched for the clock without a break for the settling time, or to the operator, who states when
+//! the clock was compared by hand.
 
 mod system;
 
@@ -59,6 +63,20 @@ pub struct HostClock {
     jumped: Option<(Instant, i64)>,
     /// Nothing we know of can be later than now.
     floor: UtcMicros,
+    /// Since when the time service has vouched for the clock without a break.
+    vouched_since: Option<Instant>,
+}
+
+/// This program did not exist before 2026: a clock that shows less was never set, whoever vouches for it.
+const NOT_BEFORE: UtcMicros = UtcMicros(1_767_225_600_000_000);
+
+/// Why what is stored under a later time than now no longer speaks against the clock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overruled {
+    /// What was stored last, as it was stamped.
+    pub stored: UtcMicros,
+    /// By whom.
+    pub by: String,
 }
 
 /// What an observation found.
@@ -79,7 +97,31 @@ const DRIFT_PER_MILLION: i64 = 1000;
 impl HostClock {
     /// A watch that knows nothing later than `floor` (the newest thing in the store) can have happened.
     pub fn new(config: ClockConfig, floor: UtcMicros) -> Self {
-        Self { config, last: None, watched_since: None, jumped: None, floor }
+        let floor = floor.max(NOT_BEFORE);
+        Self { config, last: None, watched_since: None, jumped: None, floor, vouched_since: None }
+    }
+
+    /// Takes in what the time service says. Returns, once, that it or the operator overrules what is stored.
+    pub fn hear(&mut self, system: &SystemSync, wall: UtcMicros, monotonic: Instant) -> Option<Overruled> {
+        let by = match (self.config.host_proof, system) {
+            (HostProof::System, SystemSync::Synchronised { by }) if self.jumped_lately(monotonic).is_none() => {
+                let since = *self.vouched_since.get_or_insert(monotonic);
+                let long_enough = monotonic.saturating_duration_since(since) >= self.settle();
+                long_enough
+                    .then(|| format!("{by}, which has vouched for it for {} minutes", self.config.settle_minutes))
+            }
+            _ => {
+                self.vouched_since = None;
+                None
+            }
+        };
+        let operator = || "the operator (collector.clock.checked_at)".to_owned();
+        let by = by.or_else(|| self.config.checked_at.is_some_and(|checked| checked <= wall).then(operator))?;
+        if wall >= self.floor || wall < NOT_BEFORE {
+            return None;
+        }
+        let stored = std::mem::replace(&mut self.floor, NOT_BEFORE);
+        Some(Overruled { stored, by })
     }
 
     /// Compares the two clocks with the last observation.
@@ -118,10 +160,7 @@ impl HostClock {
     pub fn proof(&self, system: &SystemSync, wall: UtcMicros, monotonic: Instant) -> Proof {
         let unproven = |why: String| Proof::Unproven { why };
         if wall < self.floor {
-            return unproven(format!(
-                "the host's clock shows {wall}, before something already stored ({})",
-                self.floor
-            ));
+            return unproven(format!("the host's clock shows {wall}, before {}; {}", self.floor, self.way_out()));
         }
         if let Some(milliseconds) = self.jumped_lately(monotonic) {
             return unproven(format!(
@@ -134,6 +173,22 @@ impl HostClock {
             (HostProof::Operator, _) => Proof::Proven { by: "the operator (collector.clock.host_proof)".into() },
             (HostProof::System, SystemSync::Synchronised { by }) => Proof::Proven { by: by.clone() },
             (HostProof::System, SystemSync::NotSynchronised { why }) => unproven(why.clone()),
+        }
+    }
+}
+
+impl HostClock {
+    /// What would end the doubt of a clock that is right.
+    fn way_out(&self) -> String {
+        let by_hand = "if it is right, set collector.clock.checked_at to the time at which you compared it";
+        match self.config.host_proof {
+            HostProof::System => {
+                format!(
+                    "what is stored is overruled once the time service has vouched for the clock for {} minutes; {by_hand}",
+                    self.config.settle_minutes
+                )
+            }
+            HostProof::Operator | HostProof::Never => by_hand.to_owned(),
         }
     }
 }
@@ -207,9 +262,79 @@ mod tests {
         assert_eq!(clock.observe(NOW.plus(day + 40 * SECOND), start + day), Observed::Steady);
     }
 
+    /// Watches a clock that stands years before what is stored.
+    fn behind(config: ClockConfig) -> HostClock {
+        HostClock::new(config, NOW.plus(10 * 365 * 86_400 * SECOND))
+    }
+
     #[test]
-    fn a_clock_before_what_is_stored_is_not_proven() {
+    fn a_clock_before_what_is_stored_is_not_proven_and_says_what_would_help() {
         let clock = HostClock::new(ClockConfig::default(), NOW);
-        assert!(!clock.proof(&ntp(), UtcMicros(NOW.0 - 1), Instant::now()).is_proven());
+        let Proof::Unproven { why } = clock.proof(&ntp(), UtcMicros(NOW.0 - 1), Instant::now()) else {
+            panic!("proven")
+        };
+        assert!(why.contains("checked_at"), "{why}");
+    }
+
+    #[test]
+    fn a_time_service_that_vouches_for_the_settling_time_overrules_what_is_stored_once() {
+        let mut clock = behind(ClockConfig::default());
+        let start = Instant::now();
+        let minute = |n: u32| (NOW.plus(60 * n * SECOND), start + 60 * n * SECOND);
+        for n in 0..10 {
+            let (wall, at) = minute(n);
+            clock.observe(wall, at);
+            assert_eq!(clock.hear(&ntp(), wall, at), None, "minute {n}");
+            assert!(!clock.proof(&ntp(), wall, at).is_proven());
+        }
+        let (wall, at) = minute(10);
+        assert!(clock.hear(&ntp(), wall, at).is_some_and(|overruled| overruled.by.contains("chronyd")));
+        assert!(clock.proof(&ntp(), wall, at).is_proven());
+        assert_eq!(clock.hear(&ntp(), wall, at), None, "told once");
+    }
+
+    #[test]
+    fn a_break_in_the_time_services_word_or_a_jump_begins_its_time_anew() {
+        let lost = SystemSync::NotSynchronised { why: "no reference".into() };
+        for jump in [0, 3600] {
+            let mut clock = behind(ClockConfig::default());
+            let start = Instant::now();
+            let minute = |n: u32| (NOW.plus(60 * n * SECOND), start + 60 * n * SECOND);
+            clock.observe(NOW, start);
+            assert_eq!(clock.hear(&ntp(), NOW, start), None);
+            let (wall, at) = minute(9);
+            if jump == 0 {
+                clock.hear(&lost, wall, at);
+            } else {
+                clock.observe(wall.plus(jump * SECOND), at);
+            }
+            for n in [10, 18] {
+                let (wall, at) = minute(n);
+                assert_eq!(clock.hear(&ntp(), wall, at), None, "minute {n}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_operator_overrules_what_is_stored_by_saying_when_the_clock_was_compared() {
+        let told = |checked_at| ClockConfig { host_proof: HostProof::Operator, checked_at, ..ClockConfig::default() };
+        let at = Instant::now();
+        let mut silent = behind(told(None));
+        assert_eq!(silent.hear(&ntp(), NOW, at), None, "the general word of the operator is older than the doubt");
+        assert!(!silent.proof(&ntp(), NOW, at).is_proven());
+        let mut checked = behind(told(Some(UtcMicros(NOW.0 - 1))));
+        assert!(checked.hear(&ntp(), NOW, at).is_some());
+        assert!(checked.proof(&ntp(), NOW, at).is_proven());
+        let mut gone_back = behind(told(Some(UtcMicros(NOW.0 + 1))));
+        assert_eq!(gone_back.hear(&ntp(), NOW, at), None, "it is before the time at which it was compared");
+    }
+
+    #[test]
+    fn nobody_proves_a_clock_that_was_never_set() {
+        let mut clock =
+            HostClock::new(ClockConfig { checked_at: Some(UtcMicros(0)), ..ClockConfig::default() }, UtcMicros(0));
+        let at = Instant::now();
+        assert_eq!(clock.hear(&ntp(), UtcMicros(1), at), None);
+        assert!(!clock.proof(&ntp(), UtcMicros(1), at).is_proven());
     }
 }

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::channel::Shared;
 use crate::collector::AskTimeService;
-use crate::host_clock::{HostClock, Observed, Proof, SystemSync};
+use crate::host_clock::{HostClock, Observed, Overruled, Proof, SystemSync};
 use crate::ledger::{HostClockEvent, Ledger};
 use crate::notebook::wall_clock;
 
@@ -18,12 +18,9 @@ const COMPARE_EVERY: Duration = Duration::from_secs(5);
 /// How often the system's time service is asked.
 const ASK_EVERY: Duration = Duration::from_secs(60);
 
-/// This program did not exist before 2026: a clock that shows less was never set.
-const NOT_BEFORE: UtcMicros = UtcMicros(1_767_225_600_000_000);
-
 /// Watches until `cancel`. `floor` is the newest thing in the store, before which it cannot be now.
 pub(crate) async fn watch(shared: Shared, ask: AskTimeService, floor: UtcMicros, cancel: CancellationToken) {
-    let mut clock = HostClock::new(shared.config.clock.clone(), floor.max(NOT_BEFORE));
+    let mut clock = HostClock::new(shared.config.clock.clone(), floor);
     let mut system = None;
     let mut asked = Instant::now();
     let mut before: Option<Proof> = None;
@@ -54,7 +51,16 @@ pub(crate) async fn watch(shared: Shared, ask: AskTimeService, floor: UtcMicros,
             asked = Instant::now();
         }
         let unknown = SystemSync::NotSynchronised { why: "the system's time service was not asked yet".into() };
-        let proof = clock.proof(system.as_ref().unwrap_or(&unknown), wall_clock(), std::time::Instant::now());
+        let system = system.as_ref().unwrap_or(&unknown);
+        if let Some(Overruled { stored, by }) = clock.hear(system, wall_clock(), std::time::Instant::now()) {
+            let detail = format!(
+                "readings are stored as received until {stored}; by the word of {by} that was a wrong clock. What was \
+                 received then has wrong times of receipt, and what was due then may be missing"
+            );
+            tracing::warn!(%stored, %by, "what is stored under a later time no longer speaks against the host's clock");
+            tell(&shared, HostClockEvent::Overruled, &detail).await;
+        }
+        let proof = clock.proof(system, wall_clock(), std::time::Instant::now());
         shared.metrics.host_clock_proven.set(i64::from(proof.is_proven()));
         if before.as_ref() != Some(&proof) {
             match &proof {

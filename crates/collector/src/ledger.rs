@@ -78,6 +78,8 @@ impl Alert {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum HostClockEvent {
     Jumped,
+    /// What is stored under a later time no longer speaks against it.
+    Overruled,
     Proven,
     Unproven,
 }
@@ -221,6 +223,7 @@ impl<'a> Ledger<'a> {
     ) -> Result<(), StoreError> {
         let (kind, severity) = match event {
             HostClockEvent::Jumped => ("host_clock_jumped", Severity::Warning),
+            HostClockEvent::Overruled => ("host_clock_overruled_store", Severity::Warning),
             HostClockEvent::Proven => ("host_clock_proven", Severity::Info),
             HostClockEvent::Unproven => ("host_clock_unproven", Severity::Warning),
         };

@@ -31,7 +31,7 @@ mod turnstile;
 pub use collector::{AskTimeService, Collector, CollectorError, CollectorParts, DialInParts};
 pub use config::{ClockConfig, CollectorConfig, ConfigError, HostProof, RetryConfig};
 pub use frame_log::{Direction, FrameLog, NoFrameLog};
-pub use host_clock::{HostClock, Proof, SystemSync, system_sync};
+pub use host_clock::{HostClock, Overruled, Proof, SystemSync, system_sync};
 pub use meter_link::MeterLink;
 pub use metrics::CollectorMetrics;
 pub use status::{ChannelStatus, CollectorStatus, StatusBoard};

@@ -413,6 +413,52 @@ async fn drifting_meters_are_set_by_one_broadcast_if_the_host_is_proven() {
 }
 
 #[tokio::test]
+async fn an_operator_who_compared_the_host_s_clock_overrules_what_a_wrong_one_stamped() {
+    let town = Town::found(&one_bus(1), 1).await;
+    let years_ahead = UtcMicros((now().0 / DAY + 3650) * DAY);
+    let meter = town.meter(FIRST).await;
+    let reading = hes_model::Reading {
+        meter,
+        register: obis("import_active_total"),
+        series: Series::Instant,
+        slot: years_ahead,
+        value: Observed::Number(Quantity::new(100, 2, Unit::Kwh)),
+        occurred: None,
+        meter_clock: None,
+        captured: hes_model::CapturedAt(years_ahead),
+        received: hes_model::ReceivedAt(years_ahead),
+        quality: Quality::Good,
+        exchange: None,
+    };
+    let channel = "bus".parse().expect("a name");
+    let mut record = hes_store::DialogueRecord::new(meter, channel, None, hes_model::Class::OnDemand);
+    record.exchanges.push(hes_model::ExchangeProof {
+        request: vec![0x68],
+        answer: vec![0x68],
+        sent_at: years_ahead,
+        received_at: hes_model::ReceivedAt(years_ahead),
+    });
+    record.readings.push((reading, 0));
+    let permit = town.store.writer().reserve(1).await.expect("room");
+    town.store.writer().record(permit, record).await.expect("stored");
+
+    let mut config = quick();
+    config.clock.host_proof = HostProof::Operator;
+    let proven = |s: &hes_collector::CollectorStatus| s.host_clock.as_ref().map(hes_collector::Proof::is_proven);
+    let running = town.collect(config.clone()).await;
+    running.until("the host's clock was looked at", |s| proven(s).is_some()).await;
+    assert_eq!(proven(&running.board.snapshot()), Some(false), "what is stored is of a later time");
+    running.stop().await;
+
+    config.clock.checked_at = Some(UtcMicros(now().0 - 1_000_000));
+    let running = town.collect(config).await;
+    running.until("the host's clock is proven", |s| proven(s) == Some(true)).await;
+    running.stop().await;
+    let events = town.store.events(&hes_store::EventFilter::default(), 0, 100).await.expect("the store answers");
+    assert!(events.iter().any(|event| event.kind == "host_clock_overruled_store"), "{events:?}");
+}
+
+#[tokio::test]
 async fn without_a_proven_host_clock_drift_is_recorded_and_nothing_is_set() {
     let fleet = one_bus(1) + &format!("[[meter]]\naddress = '{FIRST}'\nclock_offset_s = 100.0\n");
     let town = Town::found(&fleet, 1).await;
