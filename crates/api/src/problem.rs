@@ -132,7 +132,7 @@ impl From<StoreError> for Problem {
             StoreError::NoSuchPlan { .. } => Code::UnknownPlan,
             StoreError::Plan(rule) => return Self::new(Code::PlanInvalid, rule.to_string()),
             StoreError::NotASlot { .. } => Code::InvalidParameter,
-            StoreError::Conflict { .. } => Code::Conflict,
+            StoreError::Conflict(_) => Code::Conflict,
             StoreError::Busy { .. } => Code::Busy,
         };
         if matches!(code, Code::Internal | Code::StoreUnavailable | Code::DiskFull) {

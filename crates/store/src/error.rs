@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use hes_model::{MeterId, MeterNo, PlanError, PlanName, UtcMicros};
 
+use crate::Conflict;
+
 /// Why a query or a write did not happen.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -58,11 +60,8 @@ pub enum StoreError {
         count: usize,
     },
     /// A change of the archive that contradicts what stands there.
-    #[error("{reason}")]
-    Conflict {
-        /// What contradicts what.
-        reason: String,
-    },
+    #[error(transparent)]
+    Conflict(#[from] Conflict),
     /// Too many on-demand reads wait on that channel already.
     #[error("{waiting} reads wait on that channel already; try again when they are done")]
     Busy {

@@ -50,8 +50,8 @@ mod writer;
 
 pub use archive::population::{MeterOnDay, PlaceOnDay};
 pub use archive::{
-    AreaRow, AreaView, BadRow, ChannelMeter, EdgeReading, ImportReport, InstallationView, MeterExchange, MeterFilter,
-    MeterRow, MeterView, RowNote,
+    AreaRow, AreaView, BadRow, ChannelMeter, Conflict, EdgeReading, ImportReport, InstallationView, MeterExchange,
+    MeterFilter, MeterRow, MeterView, Refusal, Remark, RowNote,
 };
 pub use backup::{BackupError, Flaw, restore};
 pub use calendar::Calendar;

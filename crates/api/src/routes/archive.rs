@@ -208,10 +208,14 @@ impl<L: Line + Send + 'static> Import<L> {
         refused.extend(stored.bad.into_iter().map(|bad| dto::RefusedRow {
             line: bad.line,
             key: keys.get(&bad.line).cloned(),
-            faults: vec![dto::Fault { column: Some(bad.column), value: None, reason: bad.reason }],
+            faults: vec![dto::Fault {
+                column: Some(bad.column.to_owned()),
+                value: None,
+                reason: bad.reason.to_string(),
+            }],
         }));
         refused.sort_by_key(|row| row.line);
-        let notes = stored.notes.into_iter().map(|n| dto::RowNote { line: n.line, note: n.note }).collect();
+        let notes = stored.notes.into_iter().map(|n| dto::RowNote { line: n.line, note: n.note.to_string() }).collect();
         let report = dto::ImportReport {
             rows,
             created: stored.created,

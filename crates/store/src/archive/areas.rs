@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use hes_model::{Area, AreaCode, Reader, ReaderCode, UtcMicros};
 use sqlx::{Row, SqliteConnection};
 
-use super::{BEGINNING, ImportReport, STILL};
+use super::{BEGINNING, ImportReport, Refusal, STILL};
 use crate::calendar::day_number;
 use crate::gate::{Durability, Urgency};
 use crate::names::parse_name;
@@ -46,7 +46,7 @@ impl Store {
         let mut turn = self.inner.gate.begin(Urgency::Urgent, Durability::Power).await?;
         for row in rows {
             if let Some(line) = seen.insert(row.code.clone(), row.line) {
-                report.refuse(row.line, "code", format!("area {} stands on line {line} already", row.code));
+                report.refuse(row.line, "code", Refusal::AreaTwice { area: row.code, line });
                 continue;
             }
             store_area(turn.connection(), &row, today, &mut report).await?;

@@ -1,9 +1,9 @@
 //! Channels: the shared media on which meters hang.
 
-use hes_model::{ChannelConfig, ChannelName, DialIn, Endpoint};
+use hes_model::{ChannelConfig, ChannelName, Endpoint};
 use sqlx::Row;
 
-use super::ImportReport;
+use super::{Conflict, ImportReport, Refusal};
 use crate::commit::json;
 use crate::gate::{Durability, Urgency};
 use crate::names::parse_name;
@@ -25,8 +25,13 @@ impl Store {
                 *name != config.name && other.as_ref().is_some_and(|o| o.endpoint == config.endpoint)
             });
             if let Some((other, _)) = taken {
-                let (column, what) = endpoint_of(&config);
-                report.refuse(line, column, format!("{what} is the one of channel {other} already"));
+                let column = match &config.endpoint {
+                    Endpoint::Serial { .. } => "path",
+                    Endpoint::Dial { .. } => "port",
+                    Endpoint::DialIn(_) => "registration",
+                };
+                let refusal = Refusal::EndpointTaken { channel: other.clone(), endpoint: config.endpoint };
+                report.refuse(line, column, refusal);
                 continue;
             }
             let place = known.iter().position(|(name, _)| *name == config.name);
@@ -91,8 +96,8 @@ impl Store {
         .await?
         .try_get(0)?;
         if meters > 0 {
-            let reason = format!("{meters} meters hang on channel {name}: move or retire them first");
-            return Err(StoreError::Conflict { reason });
+            let meters = meters.unsigned_abs();
+            return Err(Conflict::ChannelInUse { channel: name.clone(), meters }.into());
         }
         sqlx::query("UPDATE channel SET config = NULL WHERE name = ?")
             .bind(name.as_str())
@@ -106,12 +111,4 @@ impl Store {
 
 fn parse_config(text: &str) -> Result<ChannelConfig, StoreError> {
     serde_json::from_str(text).map_err(|e| StoreError::corrupt(format!("channel ({e})")))
-}
-
-fn endpoint_of(config: &ChannelConfig) -> (&'static str, String) {
-    match &config.endpoint {
-        Endpoint::Serial { path } => ("path", format!("serial port {path}")),
-        Endpoint::Dial { host, port } => ("port", format!("{host}:{port}")),
-        Endpoint::DialIn(DialIn { .. }) => ("registration", "that registration".to_owned()),
-    }
 }

@@ -4,7 +4,7 @@ use hes_model::{Obis, Observed, Quantity, UtcMicros};
 use sqlx::SqliteConnection;
 
 use super::import::Import;
-use super::{ImportReport, MeterRow};
+use super::{Conflict, ImportReport, MeterRow};
 use crate::codes::value_code;
 use crate::gate::{Durability, Urgency};
 use crate::{Store, StoreError};
@@ -65,17 +65,16 @@ impl Store {
         let rows = std::slice::from_ref(&exchange.new);
         let mut import = Import::load(db, &self.inner.calendar, rows, now, Some(exchange.at.0)).await?;
         let Some(old) = import.installation_at(&place) else {
-            let reason = format!("no meter hangs at service point {place}: there is nothing to exchange");
-            return Err(StoreError::Conflict { reason });
+            return Err(Conflict::NothingToExchange { service_point: place }.into());
         };
         let mut report = ImportReport::default();
         import.take_row(&exchange.new, &self.inner.vault, &mut report)?;
-        if let Some(bad) = report.bad.first() {
-            return Err(StoreError::Conflict { reason: format!("{}: {}", bad.column, bad.reason) });
+        if let Some(bad) = report.bad.pop() {
+            return Err(Conflict::Refused { column: bad.column, refusal: bad.reason }.into());
         }
-        let new = import.installation_at(&place).filter(|new| *new != old).ok_or_else(|| StoreError::Conflict {
-            reason: format!("meter {} hangs at service point {place} already", exchange.new.no),
-        })?;
+        let Some(new) = import.installation_at(&place).filter(|new| *new != old) else {
+            return Err(Conflict::HangsAlready { meter: exchange.new.no, service_point: place }.into());
+        };
         import.write(db).await?;
         self.store_edges(db, old, Edge::Last, &exchange.last).await?;
         self.store_edges(db, new, Edge::First, &exchange.first).await?;

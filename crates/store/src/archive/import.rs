@@ -12,7 +12,7 @@ use hes_model::{
 use jiff::civil::Date;
 use sqlx::{Row, SqliteConnection};
 
-use super::{BEGINNING, ImportReport, STILL, each};
+use super::{BEGINNING, ImportReport, Refusal, Remark, STILL, each};
 use crate::calendar::day_number;
 use crate::commit::json;
 use crate::gate::{Durability, Urgency};
@@ -69,7 +69,7 @@ impl Store {
         let mut rows = rows;
         rows.retain(|row| {
             let Some(line) = lines.insert(row.no.clone(), row.line) else { return true };
-            report.refuse(row.line, "meter_no", format!("meter {} stands on line {line} already", row.no));
+            report.refuse(row.line, "meter_no", Refusal::MeterTwice { meter: row.no.clone(), line });
             lines.insert(row.no.clone(), line);
             false
         });
@@ -388,13 +388,12 @@ impl<'a> Import<'a> {
         report: &mut ImportReport,
     ) -> Result<(), StoreError> {
         let Some(&channel) = self.channels.get(row.channel.as_str()) else {
-            let reason = format!("channel {} is not known: import the channels first", row.channel);
-            report.refuse(row.line, "channel", reason);
+            report.refuse(row.line, "channel", Refusal::UnknownChannel { channel: row.channel.clone() });
             return Ok(());
         };
         for (column, factor) in [("ct", row.ct), ("pt", row.pt)] {
             if factor == Some(0) {
-                report.refuse(row.line, column, "a transformer factor is at least 1");
+                report.refuse(row.line, column, Refusal::NoFactor);
                 return Ok(());
             }
         }
@@ -405,9 +404,8 @@ impl<'a> Import<'a> {
             && *other != row.no
             && self.stays(other, row)
         {
-            let reason =
-                format!("address {} on channel {} is the one of meter {other} already", row.address, row.channel);
-            report.refuse(row.line, "address", reason);
+            let (address, channel, meter) = (row.address, row.channel.clone(), other.clone());
+            report.refuse(row.line, "address", Refusal::AddressTaken { address, channel, meter });
             return Ok(());
         }
         let step = match self.installation(row, known.as_ref(), &config) {
@@ -476,7 +474,8 @@ impl<'a> Import<'a> {
         row: &MeterRow,
         known: Option<&Known>,
         config: &Config,
-    ) -> Result<Step, (&'static str, String)> {
+    ) -> Result<Step, (&'static str, Refusal)> {
+        let was_taken = || Refusal::PlaceWasTaken { service_point: row.service_point.clone() };
         let place = self.places.get(&row.service_point);
         let asked_from = self.exchanged_at.or_else(|| row.installed_from.map(|day| self.calendar.day_start(day).0));
         let installed = known.and_then(|k| k.installed.as_ref());
@@ -489,12 +488,8 @@ impl<'a> Import<'a> {
             let (ct, pt) = (row.ct.unwrap_or(installed.ct), row.pt.unwrap_or(installed.pt));
             let moved = asked_from.filter(|from| *from != installed.since && *from != installed.from_at);
             return match moved {
-                Some(_) if installed.from_at != installed.since => {
-                    Err(("installed_from", "the start cannot be moved: the transformers were changed since".to_owned()))
-                }
-                Some(from) if from < place.free_from => {
-                    Err(("installed_from", format!("another meter hung at service point {} then", row.service_point)))
-                }
+                Some(_) if installed.from_at != installed.since => Err(("installed_from", Refusal::StartFixed)),
+                Some(from) if from < place.free_from => Err(("installed_from", was_taken())),
                 Some(from) => Ok(Step::MoveStart { from, ct, pt }),
                 None if (ct, pt) != (installed.ct, installed.pt) => Ok(Step::ChangeFactors { ct, pt }),
                 None => Ok(Step::Nothing),
@@ -504,23 +499,19 @@ impl<'a> Import<'a> {
         if let Some(installed) = installed
             && from <= installed.from_at
         {
-            let reason = "the meter hangs at another service point since that day or later".to_owned();
-            return Err(("installed_from", reason));
+            return Err(("installed_from", Refusal::HangsElsewhere));
         }
         let hanging =
             place.and_then(|p| p.meter.as_ref()).and_then(|no| Some((no, self.meters.get(no)?.installed.as_ref()?)));
         if let Some((no, there)) = hanging
             && from <= there.from_at
         {
-            let day = self.calendar.day_of(UtcMicros(there.from_at));
-            let reason = format!(
-                "meter {no} hangs at service point {} since {day}: to replace it, give a later installed_from",
-                row.service_point
-            );
-            return Err(("service_point", reason));
+            let since = self.calendar.day_of(UtcMicros(there.from_at));
+            let service_point = row.service_point.clone();
+            return Err(("service_point", Refusal::PlaceTaken { meter: no.clone(), service_point, since }));
         }
         if place.is_some_and(|p| from < p.free_from) {
-            return Err(("installed_from", format!("another meter hung at service point {} then", row.service_point)));
+            return Err(("installed_from", was_taken()));
         }
         Ok(Step::Install { from, ct: row.ct.unwrap_or(1), pt: row.pt.unwrap_or(1) })
     }
@@ -534,7 +525,7 @@ impl<'a> Import<'a> {
                 self.next_area += 1;
                 self.areas.insert(row.area.clone(), id);
                 self.changes.areas.push((id, row.area.to_string()));
-                report.remark(row.line, format!("area {} was not known and is made", row.area));
+                report.remark(row.line, Remark::AreaMade { area: row.area.clone() });
                 id
             }
         };
@@ -702,7 +693,7 @@ impl<'a> Import<'a> {
         }
         self.close(installed.id, from);
         self.retire(&old, from);
-        report.remark(row.line, format!("takes the place of meter {old} at service point {}", row.service_point));
+        report.remark(row.line, Remark::Replaces { meter: old, service_point: row.service_point.clone() });
     }
 
     /// A meter that another took the place of is retired from the first day on none of whose slots it still holds.

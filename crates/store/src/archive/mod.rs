@@ -10,12 +10,14 @@ mod exchange;
 mod import;
 pub(crate) mod meters;
 pub(crate) mod population;
+mod refusal;
 
 pub use areas::{AreaRow, AreaView};
 pub(crate) use exchange::Edge;
 pub use exchange::{EdgeReading, MeterExchange};
 pub use import::MeterRow;
 pub use meters::{ChannelMeter, InstallationView, MeterFilter, MeterView};
+pub use refusal::{Conflict, Refusal, Remark};
 
 use sqlx::SqliteConnection;
 
@@ -29,7 +31,7 @@ pub(crate) const STILL: i64 = 9_007_199_254_740_991;
 pub(crate) const BEGINNING: i64 = 0;
 
 /// What an import did. Good rows are stored whatever the bad ones are like.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ImportReport {
     /// Rows that brought something new.
     pub created: u64,
@@ -44,31 +46,31 @@ pub struct ImportReport {
 }
 
 /// A row that was not taken, and why.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadRow {
     /// Its line in the file, from 1.
     pub line: u64,
     /// The column at fault.
-    pub column: String,
+    pub column: &'static str,
     /// What is wrong and what to do.
-    pub reason: String,
+    pub reason: Refusal,
 }
 
 /// A remark on a row that was taken.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowNote {
     /// Its line in the file, from 1.
     pub line: u64,
     /// What it caused.
-    pub note: String,
+    pub note: Remark,
 }
 
 impl ImportReport {
-    fn refuse(&mut self, line: u64, column: &str, reason: impl Into<String>) {
-        self.bad.push(BadRow { line, column: column.to_owned(), reason: reason.into() });
+    fn refuse(&mut self, line: u64, column: &'static str, reason: Refusal) {
+        self.bad.push(BadRow { line, column, reason });
     }
-    fn remark(&mut self, line: u64, note: impl Into<String>) {
-        self.notes.push(RowNote { line, note: note.into() });
+    fn remark(&mut self, line: u64, note: Remark) {
+        self.notes.push(RowNote { line, note });
     }
 }
 
