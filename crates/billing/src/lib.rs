@@ -8,7 +8,7 @@ mod export;
 mod row;
 mod text;
 
-pub use consumption::{Consumption, Part, consumption};
+pub use consumption::{Consumption, Part, Unknown, consumption};
 pub use export::{DailyExport, Gaps, Selection};
 pub use row::{COLUMNS, Column, Content, DailyRow, FORMAT_NAME, FORMAT_VERSION, Lateness, Place, Version};
 pub use text::Format;

@@ -22,7 +22,6 @@ mod clock;
 mod codes;
 mod commit;
 mod config;
-mod consumption;
 mod devices;
 mod error;
 mod events;
@@ -50,8 +49,8 @@ mod writer;
 
 pub use archive::population::{MeterOnDay, PlaceOnDay};
 pub use archive::{
-    AreaRow, AreaView, BadRow, ChannelMeter, Conflict, EdgeReading, ImportReport, InstallationView, MeterExchange,
-    MeterFilter, MeterRow, MeterView, Refusal, Remark, RowNote,
+    AreaRow, AreaView, BadRow, ChannelMeter, Conflict, Edge, EdgeReading, ImportReport, InstallationView,
+    MeterExchange, MeterFilter, MeterRow, MeterView, Refusal, Remark, RowNote,
 };
 pub use backup::{BackupError, Flaw, restore};
 pub use calendar::Calendar;
@@ -59,7 +58,6 @@ pub use check::CheckReport;
 pub use clock::StoredClock;
 pub use commit::PROBE_AFTER_DAYS;
 pub use config::{StoreConfig, StoreConfigError};
-pub use consumption::{Consumption, Segment, Unknown as ConsumptionUnknown};
 pub use devices::UnknownDevice;
 pub use error::{OpenError, StoreError};
 pub use events::{Event, EventFilter, Severity, StoredEvent};

@@ -1,11 +1,11 @@
 //! A meter is exchanged (换表), to the instant and with what both registers showed.
 
-use hes_model::{Obis, Observed, Quantity, UtcMicros};
-use sqlx::SqliteConnection;
+use hes_model::{InstallationId, Obis, Observed, Quantity, UtcMicros};
+use sqlx::{Row, SqliteConnection};
 
 use super::import::Import;
 use super::{Conflict, ImportReport, MeterRow};
-use crate::codes::value_code;
+use crate::codes::{value_code, value_from_code};
 use crate::gate::{Durability, Urgency};
 use crate::{Store, StoreError};
 
@@ -33,13 +33,15 @@ pub struct MeterExchange {
 
 /// Which end of an installation a reading is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Edge {
+pub enum Edge {
+    /// When its meter was put up.
     First,
+    /// When it was taken down.
     Last,
 }
 
 impl Edge {
-    pub(crate) const fn code(self) -> &'static str {
+    const fn code(self) -> &'static str {
         match self {
             Edge::First => "first",
             Edge::Last => "last",
@@ -81,6 +83,29 @@ impl Store {
         turn.commit().await?;
         self.changed();
         Ok(())
+    }
+
+    /// What a register showed at an end of an installation; `None` where nobody noted it.
+    pub async fn edge_reading(
+        &self,
+        installation: InstallationId,
+        edge: Edge,
+        register: Obis,
+    ) -> Result<Option<Quantity>, StoreError> {
+        let Some(register) = self.inner.names.registers.id(&register) else { return Ok(None) };
+        let found = sqlx::query(
+            "SELECT mantissa, form FROM installation_reading WHERE installation = ? AND edge = ? AND register = ?",
+        )
+        .bind(installation.0)
+        .bind(edge.code())
+        .bind(register)
+        .fetch_optional(&self.inner.pool)
+        .await?;
+        let Some(row) = found else { return Ok(None) };
+        match value_from_code(Some(row.try_get(0)?), row.try_get(1)?)? {
+            Observed::Number(value) => Ok(Some(value)),
+            Observed::None(_) => Ok(None),
+        }
     }
 
     async fn store_edges(

@@ -13,8 +13,7 @@ pub(crate) mod population;
 mod refusal;
 
 pub use areas::{AreaRow, AreaView};
-pub(crate) use exchange::Edge;
-pub use exchange::{EdgeReading, MeterExchange};
+pub use exchange::{Edge, EdgeReading, MeterExchange};
 pub use import::MeterRow;
 pub use meters::{ChannelMeter, InstallationView, MeterFilter, MeterView};
 pub use refusal::{Conflict, Refusal, Remark};

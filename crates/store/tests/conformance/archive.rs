@@ -1,7 +1,7 @@
 //! The archive: import, its conflicts, and what stood there on a past day.
 
 use hes_model::{MeterState, Quantity, Secret, Task, Transformers, Unit, UtcMicros};
-use hes_store::{AreaRow, EdgeReading, Exclusion, MeterDay, MeterExchange, MeterFilter, SlotsOfDay};
+use hes_store::{AreaRow, Edge, EdgeReading, Exclusion, MeterDay, MeterExchange, MeterFilter, SlotsOfDay};
 use jiff::civil::{Date, date};
 
 use crate::bench::{Bench, EXPORT, IMPORT, TODAY, channel, row};
@@ -118,29 +118,24 @@ async fn meters_of_which_nothing_is_expected_are_listed_with_the_reason() {
 }
 
 #[tokio::test]
-async fn consumption_goes_on_over_an_exchange_and_a_change_of_transformers() {
+async fn what_the_registers_showed_at_an_exchange_is_kept_with_each_meters_stay() {
     let bench = Bench::with_meters(1).await;
-    let old = bench.meter("M1").await;
-    let kwh = |hundredths| EdgeReading { register: IMPORT, value: Quantity::new(hundredths, 2, Unit::Kwh) };
+    let kwh = |hundredths| Quantity::new(hundredths, 2, Unit::Kwh);
+    let edge = |hundredths| vec![EdgeReading { register: IMPORT, value: kwh(hundredths) }];
     let mut new = row(9);
     new.service_point = row(1).service_point;
     new.ct = Some(10);
     let at = bench.calendar().instant(date(2026, 11, 10).at(14, 30, 0, 0));
-    let exchange = MeterExchange { new, at, last: vec![kwh(50_000)], first: vec![kwh(100)] };
+    let exchange = MeterExchange { new, at, last: edge(50_000), first: edge(100) };
     bench.store.exchange_meter(exchange, bench.now()).await.unwrap();
-    let new = bench.meter("M9").await;
-
-    bench.read(bench.daily(old, date(2026, 11, 9), 49_000)).await;
-    bench.read(bench.daily(old, date(2026, 11, 10), 49_500)).await;
-    bench.read(bench.daily(new, date(2026, 11, 11), 150)).await;
-    let point = row(1).service_point;
-    let over = bench.store.consumption(&point, IMPORT, date(2026, 11, 9), date(2026, 11, 11)).await.unwrap();
-    let factors: Vec<_> = over.segments.iter().map(|s| s.transformers).collect();
-    assert_eq!(factors, [Transformers::DIRECT, Transformers { ct: 10, pt: 1 }]);
-    // 1000 by the old meter, 50 by the new one times ten.
-    assert_eq!(over.total, Some(Quantity::new(1000 + 500, 2, Unit::Kwh)), "{over:?}");
-    let open = bench.store.consumption(&point, IMPORT, date(2026, 11, 9), date(2026, 11, 12)).await.unwrap();
-    assert_eq!(open.total, None, "the last value is not there yet");
+    let stays = bench.store.installations_at(&row(1).service_point).await.unwrap();
+    assert_eq!((stays[0].until, stays[1].from), (Some(at), at));
+    assert_eq!(stays[1].transformers, Transformers { ct: 10, pt: 1 });
+    let shown =
+        async |stay: usize, edge, register| bench.store.edge_reading(stays[stay].id, edge, register).await.unwrap();
+    assert_eq!(shown(0, Edge::Last, IMPORT).await, Some(kwh(50_000)));
+    assert_eq!(shown(1, Edge::First, IMPORT).await, Some(kwh(100)));
+    assert_eq!((shown(0, Edge::First, IMPORT).await, shown(0, Edge::Last, EXPORT).await), (None, None));
     assert_eq!(bench.store.check().await.unwrap().findings, Vec::<String>::new());
 }
 
