@@ -24,10 +24,11 @@ pub use clock::{Broadcast, ClockGroup, ClockOfMeter, ClockReport, DriftBand};
 pub use dimension::{Dimension, UnknownDimension};
 pub use failures::{FailedMeter, FailureGroup, FailureReport};
 pub use gaps::{Gap, GapGroup, GapReport};
+pub use hes_store::Exclusion;
 pub use label::{Label, Labelled, Lang};
 pub use load::{Question, clock, failures, gaps, success};
 pub use rate::{Percent, Rate};
-pub use slot::{Causes, Exclusion, SlotState};
+pub use slot::{Causes, SlotState};
 
 pub(crate) use slot::MeterOnDay;
 pub use success::{ExcludedMeter, ExcludedTotal, SuccessGroup, SuccessReport, Tally};

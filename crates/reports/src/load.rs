@@ -31,7 +31,7 @@ pub struct Question {
 /// The success of a day.
 pub async fn success(store: &Store, question: &Question) -> Result<SuccessReport, StoreError> {
     let mut fold = SuccessFold::new(question.by);
-    let each = |day: MeterDay| match exclusion(&day) {
+    let each = |day: MeterDay| match day.exclusion {
         // Taken down long ago: no longer a meter of the day.
         Some(Exclusion::Retired) if day.meter.places.is_empty() => {}
         // Not one of the plan that is asked for.
@@ -47,15 +47,6 @@ pub async fn success(store: &Store, question: &Question) -> Result<SuccessReport
     };
     store.success(&question.slots(), each).await?;
     Ok(fold.finish(question.day, zone_of(store), question.plan.clone()))
-}
-
-/// Why nothing was expected of a meter.
-fn exclusion(day: &MeterDay) -> Option<Exclusion> {
-    match day.exclusion {
-        Some(reason) => Some(reason.into()),
-        None if day.plans.is_empty() => Some(Exclusion::NothingDue),
-        None => None,
-    }
 }
 
 /// A plan's slots of a meter by what became of them.

@@ -35,33 +35,6 @@ impl SlotState {
     }
 }
 
-/// Why nothing is expected of a meter of the archive on a day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Exclusion {
-    /// In the archive, not yet in service.
-    NotCommissioned,
-    /// Suspended by a person.
-    Suspended,
-    /// Taken out of service.
-    Retired,
-    /// At no service point on that day.
-    NotInstalled,
-    /// In service, but no plan has a slot of it on that day.
-    NothingDue,
-}
-
-impl From<hes_store::Exclusion> for Exclusion {
-    fn from(reason: hes_store::Exclusion) -> Self {
-        match reason {
-            hes_store::Exclusion::NotCommissioned => Self::NotCommissioned,
-            hes_store::Exclusion::Suspended => Self::Suspended,
-            hes_store::Exclusion::Retired => Self::Retired,
-            hes_store::Exclusion::NotInstalled => Self::NotInstalled,
-        }
-    }
-}
-
 /// Where a meter was on the day reported.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct MeterOnDay {

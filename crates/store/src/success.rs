@@ -35,6 +35,8 @@ pub enum Exclusion {
     Retired,
     /// Installed nowhere.
     NotInstalled,
+    /// In service, but no plan has a slot of it on that day.
+    NothingDue,
 }
 
 impl Exclusion {
@@ -45,6 +47,7 @@ impl Exclusion {
             Exclusion::Suspended => "suspended",
             Exclusion::Retired => "retired",
             Exclusion::NotInstalled => "not_installed",
+            Exclusion::NothingDue => "nothing_due",
         }
     }
 }
@@ -243,7 +246,6 @@ impl Store {
             let meters = population::of_rows(&self.inner.pool, &self.inner.calendar, slots.day, window.clone()).await?;
             let facts = self.facts(&expectation, slots, window).await?;
             for meter in meters {
-                let exclusion = exclusion(&meter);
                 let mut tallies: Vec<Tally> = expectation.versions.iter().map(|_| Tally::default()).collect();
                 for judged in self.judge(&expectation, &facts, &meter) {
                     if let Some(tally) = tallies.get_mut(judged.plan) {
@@ -251,7 +253,9 @@ impl Store {
                     }
                 }
                 let plans = expectation.versions.iter().zip(tallies).filter(|(_, tally)| tally.expected > 0);
-                let plans = plans.map(|(version, tally)| (version.plan.name.clone(), tally)).collect();
+                let plans: Vec<_> = plans.map(|(version, tally)| (version.plan.name.clone(), tally)).collect();
+                let nothing_due = plans.is_empty().then_some(Exclusion::NothingDue);
+                let exclusion = exclusion(&meter).or(nothing_due);
                 each(MeterDay { meter, exclusion, plans });
             }
         }

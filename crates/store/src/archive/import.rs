@@ -795,6 +795,30 @@ impl<'a> Import<'a> {
     }
 }
 
+/// What ends the open period of a service point in a table, and what opens the next.
+macro_rules! periods {
+    ($table:literal, $of:literal) => {
+        [
+            concat!(
+                "UPDATE ",
+                $table,
+                " SET until_day = max(from_day, j.value ->> 1) FROM json_each(?) AS j
+                 WHERE service_point = j.value ->> 0 AND until_day = 9007199254740991"
+            ),
+            concat!(
+                "INSERT INTO ",
+                $table,
+                " (service_point, from_day, until_day, ",
+                $of,
+                ") SELECT value ->> 0, value ->> 1, 9007199254740991, value ->> 2 FROM json_each(?) WHERE true
+                 ON CONFLICT (service_point, from_day) DO UPDATE SET until_day = excluded.until_day, ",
+                $of,
+                " = excluded.",
+                $of
+            ),
+        ]
+    };
+}
 async fn write_places(db: &mut SqliteConnection, changes: &Changes, today: i64) -> Result<(), StoreError> {
     each(
         db,
@@ -811,38 +835,22 @@ async fn write_places(db: &mut SqliteConnection, changes: &Changes, today: i64) 
         &changes.customers,
     )
     .await?;
-    let closed: Vec<_> = changes.place_areas_closed.iter().map(|place| (place, today)).collect();
-    each(
-        db,
-        "UPDATE service_point_area SET until_day = max(from_day, j.value ->> 1) FROM json_each(?) AS j
-         WHERE service_point = j.value ->> 0 AND until_day = 9007199254740991",
-        &closed,
-    )
-    .await?;
-    each(
-        db,
-        "INSERT INTO service_point_area (service_point, from_day, until_day, area)
-         SELECT value ->> 0, value ->> 1, 9007199254740991, value ->> 2 FROM json_each(?) WHERE true
-         ON CONFLICT (service_point, from_day) DO UPDATE SET until_day = excluded.until_day, area = excluded.area",
-        &changes.place_areas,
-    )
-    .await?;
-    let closed: Vec<_> = changes.place_customers_closed.iter().map(|place| (place, today)).collect();
-    each(
-        db,
-        "UPDATE service_point_customer SET until_day = max(from_day, j.value ->> 1) FROM json_each(?) AS j
-         WHERE service_point = j.value ->> 0 AND until_day = 9007199254740991",
-        &closed,
-    )
-    .await?;
-    each(
-        db,
-        "INSERT INTO service_point_customer (service_point, from_day, until_day, customer)
-         SELECT value ->> 0, value ->> 1, 9007199254740991, value ->> 2 FROM json_each(?) WHERE true
-         ON CONFLICT (service_point, from_day) DO UPDATE SET until_day = excluded.until_day, customer = excluded.customer",
-        &changes.place_customers,
-    )
-    .await
+    let periods = periods!("service_point_area", "area");
+    write_periods(db, periods, &changes.place_areas_closed, &changes.place_areas, today).await?;
+    let periods = periods!("service_point_customer", "customer");
+    write_periods(db, periods, &changes.place_customers_closed, &changes.place_customers, today).await
+}
+
+async fn write_periods(
+    db: &mut SqliteConnection,
+    [close, open]: [&'static str; 2],
+    closed: &[i64],
+    opened: &[(i64, i64, i64)],
+    today: i64,
+) -> Result<(), StoreError> {
+    let closed: Vec<_> = closed.iter().map(|place| (place, today)).collect();
+    each(db, close, &closed).await?;
+    each(db, open, opened).await
 }
 
 async fn write_installations(db: &mut SqliteConnection, changes: &Changes) -> Result<(), StoreError> {

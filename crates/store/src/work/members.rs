@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hes_model::{AreaCode, MeterId, MeterNo, MeterSpec, MeterState, Scope, UtcMicros};
 use jiff::civil::Date;
 use sqlx::Row;
-use sqlx::sqlite::SqlitePool;
+use sqlx::sqlite::{SqlitePool, SqliteRow};
 
 use crate::StoreError;
 use crate::archive::STILL;
@@ -64,15 +64,14 @@ impl Member {
 /// The meters of a channel, in the order of their rows.
 pub(super) async fn load(pool: &SqlitePool, channel: i64) -> Result<Vec<Member>, StoreError> {
     let mut members = BTreeMap::new();
-    let rows = sqlx::query(
+    let now = rows(
+        pool,
+        channel,
         "SELECT m.id, m.no, m.created_at, v.protocol, v.address, v.model, v.state
          FROM meter_version AS v JOIN meter AS m ON m.id = v.meter WHERE v.channel = ? AND v.until_day = ?",
     )
-    .bind(channel)
-    .bind(STILL)
-    .fetch_all(pool)
     .await?;
-    for row in rows {
+    for row in now {
         let id = MeterId(row.try_get(0)?);
         let spec = MeterSpec {
             protocol: parse_protocol(row.try_get(3)?)?,
@@ -92,31 +91,29 @@ pub(super) async fn load(pool: &SqlitePool, channel: i64) -> Result<Vec<Member>,
         };
         members.insert(id.0, member);
     }
-    let rows = sqlx::query(
+    let states = rows(
+        pool,
+        channel,
         "SELECT v.meter, v.from_day, v.until_day, v.state FROM meter_version AS now
          CROSS JOIN meter_version AS v ON v.meter = now.meter WHERE now.channel = ? AND now.until_day = ?",
     )
-    .bind(channel)
-    .bind(STILL)
-    .fetch_all(pool)
     .await?;
-    for row in rows {
+    for row in states {
         if let Some(member) = members.get_mut(&row.try_get::<i64, _>(0)?) {
             member.states.push((row.try_get(1)?, row.try_get(2)?, parse_state(row.try_get(3)?)?));
         }
     }
-    let rows = sqlx::query(
+    let stays = rows(
+        pool,
+        channel,
         "SELECT i.meter, i.id, i.from_at, i.until_at, a.from_day, a.until_day, area.code FROM meter_version AS now
          CROSS JOIN installation AS i ON i.meter = now.meter
          LEFT JOIN service_point_area AS a ON a.service_point = i.service_point
          LEFT JOIN area ON area.id = a.area
          WHERE now.channel = ? AND now.until_day = ? ORDER BY i.meter, i.from_at, i.id",
     )
-    .bind(channel)
-    .bind(STILL)
-    .fetch_all(pool)
     .await?;
-    for row in rows {
+    for row in stays {
         let Some(member) = members.get_mut(&row.try_get::<i64, _>(0)?) else { continue };
         let installation = row.try_get(1)?;
         if member.stays.last().is_none_or(|s| s.installation != installation) {
@@ -127,18 +124,22 @@ pub(super) async fn load(pool: &SqlitePool, channel: i64) -> Result<Vec<Member>,
             stay.areas.push((row.try_get(4)?, row.try_get(5)?, parse_name(code)?));
         }
     }
-    let rows = sqlx::query(
+    let groups = rows(
+        pool,
+        channel,
         "SELECT g.meter, g.from_day, g.until_day, g.name FROM meter_version AS now
          CROSS JOIN meter_group AS g ON g.meter = now.meter WHERE now.channel = ? AND now.until_day = ?",
     )
-    .bind(channel)
-    .bind(STILL)
-    .fetch_all(pool)
     .await?;
-    for row in rows {
+    for row in groups {
         if let Some(member) = members.get_mut(&row.try_get::<i64, _>(0)?) {
             member.groups.push((row.try_get(1)?, row.try_get(2)?, row.try_get(3)?));
         }
     }
     Ok(members.into_values().collect())
+}
+
+/// What a query finds of the meters that hang on a channel now.
+async fn rows(pool: &SqlitePool, channel: i64, sql: &'static str) -> Result<Vec<SqliteRow>, StoreError> {
+    Ok(sqlx::query(sql).bind(channel).bind(STILL).fetch_all(pool).await?)
 }

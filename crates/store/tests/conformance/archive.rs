@@ -112,9 +112,10 @@ async fn meters_of_which_nothing_is_expected_are_listed_with_the_reason() {
     };
     bench.import(vec![state(1, MeterState::Suspended), state(2, MeterState::NotCommissioned)]).await;
     let reasons: Vec<_> = day(&bench, TODAY).await.iter().map(|m| m.exclusion).collect();
-    assert_eq!(reasons, [Some(Exclusion::Suspended), Some(Exclusion::NotCommissioned), None]);
+    let in_service = Some(Exclusion::NothingDue);
+    assert_eq!(reasons, [Some(Exclusion::Suspended), Some(Exclusion::NotCommissioned), in_service]);
     let reasons: Vec<_> = day(&bench, date(2026, 11, 23)).await.iter().map(|m| m.exclusion).collect();
-    assert_eq!(reasons, [None, None, None], "yesterday they were in service");
+    assert_eq!(reasons, [in_service; 3], "yesterday they were in service, but there was no plan");
 }
 
 #[tokio::test]
