@@ -47,14 +47,14 @@ pub struct Event {
     pub detail: serde_json::Value,
 }
 
-/// A stored event.
+/// A stored event, as the API shows it too.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct StoredEvent {
-    /// Its row; pages go by it.
+    /// Its number; pages go by it.
     pub id: i64,
     /// When.
     pub at: UtcMicros,
-    /// What.
+    /// Its stable kind, as `reading_changed`.
     pub kind: String,
     /// How much it matters.
     pub severity: Severity,
@@ -62,7 +62,7 @@ pub struct StoredEvent {
     pub meter: Option<MeterNo>,
     /// Which channel it concerns.
     pub channel: Option<ChannelName>,
-    /// The particulars.
+    /// The particulars; their members depend on the kind.
     pub detail: serde_json::Value,
 }
 

@@ -1,28 +1,8 @@
 //! Events, health, backup.
 
-use hes_model::{ChannelName, MeterNo, UtcMicros};
-pub use hes_store::Severity;
+pub use hes_store::{Severity, StoredEvent as EventRow};
 
 use super::live::HostClock;
-
-/// One entry of the event log.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct EventRow {
-    /// Its number; what to give as `after` for what follows.
-    pub id: i64,
-    /// When.
-    pub at: UtcMicros,
-    /// Its stable kind, as `reading_changed`.
-    pub kind: String,
-    /// How much it matters.
-    pub severity: Severity,
-    /// The meter it is about.
-    pub meter: Option<MeterNo>,
-    /// The channel it is about.
-    pub channel: Option<ChannelName>,
-    /// The particulars; their members depend on the kind.
-    pub detail: serde_json::Value,
-}
 
 /// Whether the server can do its work.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

@@ -1,21 +1,20 @@
 //! Stored readings, and what proves one of them.
 
 use hes_model::{
-    ChannelName, ExchangeId, MeterClock, MeterNo, NoValue, Obis, PlanName, Quantity, ReadingSeq, RuleId, UtcMicros,
+    ChannelName, ExchangeId, MeterClock, MeterNo, NoValue, Obis, Observed, PlanName, Quality, Quantity, ReadingSeq,
+    RuleId, Series, UtcMicros, registers,
 };
 
-/// One stored version of a reading.
+/// A value of one register and slot, and how far it may be trusted; stored, or brought by an on-demand read.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct ReadingRow {
-    /// Whose.
-    pub meter_no: MeterNo,
+pub struct Value {
     /// Which register.
     pub register: Obis,
     /// Its alias.
     pub alias: String,
     /// `instant`, `daily`, `monthly`, `interval_15`…
     pub series: String,
-    /// The slot.
+    /// The slot: when it was latched, when its interval starts; of a value of now, when it was captured.
     pub slot: UtcMicros,
     /// The number with its unit.
     pub quantity: Option<Quantity>,
@@ -23,8 +22,46 @@ pub struct ReadingRow {
     pub no_value: Option<NoValue>,
     /// `good` or `suspect`.
     pub quality: QualityCode,
-    /// The rules a suspect value broke.
+    /// The plausibility rules a suspect value broke.
     pub rules: Vec<RuleId>,
+    /// When the value occurred (maximum demand), by the meter's clock.
+    pub occurred: Option<MeterClock>,
+    /// The meter's own stamp for it, in its civil time.
+    pub meter_clock: Option<MeterClock>,
+    /// When we received it, in UTC.
+    pub received_at: UtcMicros,
+}
+
+impl Value {
+    /// What a value says, in the terms of the interface.
+    pub(crate) fn new(
+        (register, series, slot): (Obis, Series, UtcMicros),
+        value: Observed,
+        quality: Quality,
+        (occurred, meter_clock): (Option<MeterClock>, Option<MeterClock>),
+        received_at: UtcMicros,
+    ) -> Self {
+        let (quantity, no_value) = match value {
+            Observed::Number(quantity) => (Some(quantity), None),
+            Observed::None(why) => (None, Some(why)),
+        };
+        let (quality, rules) = match quality {
+            Quality::Good => (QualityCode::Good, Vec::new()),
+            Quality::Suspect(rules) => (QualityCode::Suspect, rules),
+        };
+        let (alias, series) = (registers().name_of(register), series.code());
+        Self { register, alias, series, slot, quantity, no_value, quality, rules, occurred, meter_clock, received_at }
+    }
+}
+
+/// One stored version of a reading.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ReadingRow {
+    /// Whose.
+    pub meter_no: MeterNo,
+    /// What it says.
+    #[serde(flatten)]
+    pub value: Value,
     /// Version of the slot, from 1.
     pub version: u32,
     /// Whether no other version supersedes it.
@@ -33,12 +70,6 @@ pub struct ReadingRow {
     pub seq: ReadingSeq,
     /// When the value was captured, in UTC.
     pub captured_at: UtcMicros,
-    /// When we received it, in UTC.
-    pub received_at: UtcMicros,
-    /// The meter's own stamp for it, in its civil time.
-    pub meter_clock: Option<MeterClock>,
-    /// When the value occurred (maximum demand), by the meter's clock.
-    pub occurred: Option<MeterClock>,
     /// The exchange that proves it.
     pub exchange: Option<ExchangeId>,
 }

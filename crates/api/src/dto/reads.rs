@@ -1,11 +1,11 @@
 //! On-demand reads (召测): asked for, waited for, answered.
 
-use hes_model::{ExchangeId, FailureKind, MeterClock, MeterNo, NoValue, Obis, Quantity, ReadingSeq, RuleId, UtcMicros};
+use hes_model::{ExchangeId, FailureKind, MeterClock, MeterNo, Obis, ReadingSeq, UtcMicros};
 use jiff::civil::{Date, DateTime};
 
 pub use hes_store::OnDemandState as ReadState;
 
-use super::readings::QualityCode;
+use super::readings::Value;
 
 /// What to read from one meter now.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -81,28 +81,9 @@ pub struct ReadStatus {
 /// One value of an on-demand read.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ReadValue {
-    /// Which register.
-    pub register: Obis,
-    /// Its alias.
-    pub alias: String,
-    /// `instant`, `daily`, `monthly`, `interval_15`…
-    pub series: String,
-    /// The slot: when it was latched, when its interval starts; of a value of now, when it was captured.
-    pub slot: UtcMicros,
-    /// The number with its unit.
-    pub quantity: Option<Quantity>,
-    /// Why there is no number.
-    pub no_value: Option<NoValue>,
-    /// `good` or `suspect`.
-    pub quality: QualityCode,
-    /// The plausibility rules a suspect value broke.
-    pub rules: Vec<RuleId>,
-    /// When the value occurred (maximum demand), by the meter's clock.
-    pub occurred: Option<MeterClock>,
-    /// The meter's own stamp of the value.
-    pub meter_clock: Option<MeterClock>,
-    /// When we received it.
-    pub received_at: UtcMicros,
+    /// What it says.
+    #[serde(flatten)]
+    pub value: Value,
     /// The stored version that holds this value, for the evidence; `null` until it is stored.
     pub seq: Option<ReadingSeq>,
     /// The exchange that proves it.

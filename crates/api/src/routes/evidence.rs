@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use hes_dissect::{Decoded, Options, Piece};
-use hes_model::{MeterId, MeterNo, Observed, Quality, ReadingSeq, Series, registers};
+use hes_model::{MeterId, MeterNo, ReadingSeq, Series, registers};
 use hes_store::{ReadingQuery, ReadingVersion, StoredExchange, Versions};
 
 use super::archive::known_meter;
@@ -72,31 +72,15 @@ fn series_named(code: &str) -> Result<Series, Problem> {
 
 fn reading_row(meter_no: &MeterNo, version: ReadingVersion) -> dto::ReadingRow {
     let ReadingVersion { seq, version, current, reading } = version;
-    let (quantity, no_value) = match reading.value {
-        Observed::Number(quantity) => (Some(quantity), None),
-        Observed::None(why) => (None, Some(why)),
-    };
-    let (quality, rules) = match reading.quality {
-        Quality::Good => (dto::QualityCode::Good, Vec::new()),
-        Quality::Suspect(rules) => (dto::QualityCode::Suspect, rules),
-    };
+    let said = (reading.occurred, reading.meter_clock);
+    let named = (reading.register, reading.series, reading.slot);
     dto::ReadingRow {
         meter_no: meter_no.clone(),
-        register: reading.register,
-        alias: registers().name_of(reading.register),
-        series: reading.series.code(),
-        slot: reading.slot,
-        quantity,
-        no_value,
-        quality,
-        rules,
+        value: dto::Value::new(named, reading.value, reading.quality, said, reading.received.0),
         version,
         current,
         seq,
         captured_at: reading.captured.0,
-        received_at: reading.received.0,
-        meter_clock: reading.meter_clock,
-        occurred: reading.occurred,
         exchange: reading.exchange,
     }
 }

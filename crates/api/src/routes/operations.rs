@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hes_model::{ChannelName, MeterNo};
-use hes_store::{BackupError, EventFilter, StoredEvent};
+use hes_store::{BackupError, EventFilter};
 use prometheus::{Encoder, TextEncoder};
 use tokio::time::Instant;
 
@@ -101,11 +101,7 @@ pub(super) async fn events(
     let events = state.store.events(&filter, list.after.unwrap_or(0), limit).await?;
     let full = u32::try_from(events.len()).is_ok_and(|n| n == limit);
     let next = events.last().filter(|_| full).map(|last| last.id.to_string());
-    let items = events.into_iter().map(|event| {
-        let StoredEvent { id, at, kind, severity, meter, channel, detail } = event;
-        EventRow { id, at, kind, severity, meter, channel, detail }
-    });
-    Ok(Json(Page { items: items.collect(), next }))
+    Ok(Json(Page { items: events, next }))
 }
 
 /// Devices that called in and were refused, latest first.

@@ -7,14 +7,14 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use hes_model::{MeterState, Obis, Observed, Quality, Request, Series, UtcMicros, registers};
-use hes_store::{OnDemandId, OnDemandRead, OnDemandState, OnDemandValue, ReadingQuery, ReadingVersion, Versions};
+use hes_model::{MeterState, Obis, Request, Series, UtcMicros};
+use hes_store::{OnDemandId, OnDemandRead, OnDemandValue, ReadingQuery, ReadingVersion, Versions};
 use jiff::civil::{Date, DateTime};
 
 use super::archive::known_meter;
 use super::now;
 use crate::body::JsonBody;
-use crate::dto::readings::QualityCode;
+use crate::dto::readings::Value;
 use crate::dto::reads::{ReadClock, ReadFailure, ReadRequest, ReadStatus, ReadValue, ReadWhat};
 use crate::params::{Named, Params, register};
 use crate::state::{Shared, State as ApiState};
@@ -84,7 +84,7 @@ async fn status_of(state: &ApiState, id: OnDemandId) -> Result<ReadStatus, Probl
 async fn status(state: &ApiState, read: OnDemandRead) -> Result<ReadStatus, Problem> {
     let view = state.store.meter_by_id(read.meter).await?;
     let unknown = || Problem::new(Code::UnknownMeter, "the meter of this read is no longer in the archive");
-    let clock = clock_of(state, &read).await?;
+    let clock = read.clock.map(|c| ReadClock { meter_clock: c.meter_clock, at: c.at, offset_ms: c.offset_ms });
     let stored = stored_versions(state, &read).await?;
     Ok(ReadStatus {
         id: read.id.0,
@@ -97,17 +97,6 @@ async fn status(state: &ApiState, read: OnDemandRead) -> Result<ReadStatus, Prob
         failures: read.failures.into_iter().map(failure).collect(),
         clock,
     })
-}
-
-/// What a read of the clock brought: the store keeps it with the meter's other clock checks.
-async fn clock_of(state: &ApiState, read: &OnDemandRead) -> Result<Option<ReadClock>, Problem> {
-    if read.request != Request::Clock || read.state != OnDemandState::Done {
-        return Ok(None);
-    }
-    let until = read.finished.unwrap_or(read.deadline);
-    let checks = state.store.clock_history(read.meter, read.created, until.plus(Duration::from_secs(1))).await?;
-    let clock = |c: &hes_store::StoredClock| ReadClock { meter_clock: c.meter_clock, at: c.at, offset_ms: c.offset_ms };
-    Ok(checks.last().map(clock))
 }
 
 /// The stored versions of the slots a read brought values of, one query a series.
@@ -133,29 +122,9 @@ fn value(value: OnDemandValue, stored: &[ReadingVersion]) -> ReadValue {
             && (&reading.value, &reading.quality) == (&value.value, &value.quality)
     });
     let (seq, exchange) = (version.map(|v| v.seq), version.and_then(|v| v.reading.exchange));
-    let (quantity, no_value) = match value.value {
-        Observed::Number(quantity) => (Some(quantity), None),
-        Observed::None(why) => (None, Some(why)),
-    };
-    let (quality, rules) = match value.quality {
-        Quality::Good => (QualityCode::Good, Vec::new()),
-        Quality::Suspect(rules) => (QualityCode::Suspect, rules),
-    };
-    ReadValue {
-        register: value.register,
-        alias: registers().name_of(value.register),
-        series: value.series.code(),
-        slot: value.slot,
-        quantity,
-        no_value,
-        quality,
-        rules,
-        occurred: value.occurred,
-        meter_clock: value.meter_clock,
-        received_at: value.received.0,
-        seq,
-        exchange,
-    }
+    let said = (value.occurred, value.meter_clock);
+    let named = (value.register, value.series, value.slot);
+    ReadValue { value: Value::new(named, value.value, value.quality, said, value.received.0), seq, exchange }
 }
 
 fn failure(failure: hes_store::OnDemandFailure) -> ReadFailure {

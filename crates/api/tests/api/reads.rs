@@ -42,7 +42,7 @@ async fn a_waiting_client_is_answered_as_soon_as_the_read_ends() {
     let status = tokio::time::timeout(std::time::Duration::from_secs(30), waiting).await.unwrap().unwrap();
     assert_eq!((status.state, status.values.len()), (ReadState::Done, 1));
     let value = &status.values[0];
-    assert_eq!(value.quantity.unwrap().to_string(), "123.45 kWh");
+    assert_eq!(value.value.quantity.unwrap().to_string(), "123.45 kWh");
     // The same value was stored before: its evidence is the version that stands.
     assert_eq!(value.seq.map(|seq| seq.0), Some(1));
     let evidence = server.get(&format!("/api/v1/evidence?seq={}", value.seq.unwrap())).await;

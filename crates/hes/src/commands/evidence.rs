@@ -72,6 +72,7 @@ impl EvidenceCommand {
 
 fn show(out: Output, zone: &Zone, evidence: &Evidence) -> anyhow::Result<()> {
     let reading = &evidence.reading;
+    let value = &reading.value;
     let mut versions = Table::new([
         right(column::version()),
         right(column::value()),
@@ -83,7 +84,7 @@ fn show(out: Output, zone: &Zone, evidence: &Evidence) -> anyhow::Result<()> {
         right(column::seq()),
     ]);
     for version in &evidence.versions {
-        let tone = match version.quality {
+        let tone = match version.value.quality {
             _ if !version.current => Tone::Faint,
             QualityCode::Good => Tone::Good,
             QualityCode::Suspect => Tone::Warn,
@@ -92,7 +93,7 @@ fn show(out: Output, zone: &Zone, evidence: &Evidence) -> anyhow::Result<()> {
     }
     out.toned(
         Tone::Head,
-        format_args!("{}  {} ({})  {}", reading.meter_no, reading.alias, reading.register, reading.series),
+        format_args!("{}  {} ({})  {}", reading.meter_no, value.alias, value.register, value.series),
     )?;
     out.table(&versions)?;
     match &evidence.exchange {
@@ -102,22 +103,22 @@ fn show(out: Output, zone: &Zone, evidence: &Evidence) -> anyhow::Result<()> {
 }
 
 fn cells(zone: &Zone, version: &ReadingRow) -> [String; 8] {
-    let (value, unit) = match (&version.quantity, &version.no_value) {
+    let (value, unit) = match (&version.value.quantity, &version.value.no_value) {
         (Some(quantity), _) => (quantity.decimal().to_string(), quantity.unit.symbol().to_owned()),
         (None, reason) => (say::no_value(reason.as_ref().map_or("-", |reason| no_value(reason))), String::new()),
     };
-    let quality = match version.quality {
+    let quality = match version.value.quality {
         QualityCode::Good => say::quality_good(),
-        QualityCode::Suspect => say::quality_suspect(version.rules.join(",")),
+        QualityCode::Suspect => say::quality_suspect(version.value.rules.join(",")),
     };
     [
         version.version.to_string(),
         value,
         unit,
         quality,
-        zone.local(version.slot),
-        zone.local(version.received_at),
-        or_dash(version.meter_clock.map(|clock| clock.0)),
+        zone.local(version.value.slot),
+        zone.local(version.value.received_at),
+        or_dash(version.value.meter_clock.map(|clock| clock.0)),
         version.seq.to_string(),
     ]
 }

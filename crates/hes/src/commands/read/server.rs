@@ -43,7 +43,7 @@ pub(super) fn read(common: &Common, meter: MeterNo, what: ReadWhat, wait: Durati
 
 /// The server's answer in the words both ways share.
 fn answer(zone: &Zone, status: &ReadStatus) -> Answer {
-    let value = |value: &ReadValue| Value {
+    let value = |ReadValue { value, seq, .. }: &ReadValue| Value {
         register: value.register,
         alias: value.alias.clone(),
         series: value.series.clone(),
@@ -52,7 +52,7 @@ fn answer(zone: &Zone, status: &ReadStatus) -> Answer {
         no_value: value.no_value.clone(),
         occurred: value.occurred,
         rules: Some(value.rules.clone()),
-        seq: value.seq,
+        seq: *seq,
     };
     let missing = |failure: &ReadFailure| Missing {
         register: failure.register,
