@@ -13,6 +13,7 @@ mod output;
 mod progress;
 mod server;
 mod settings;
+mod shown;
 mod telemetry;
 mod text;
 
@@ -62,9 +63,10 @@ fn report(error: &anyhow::Error, output: output::Output) {
     let mut stderr = std::io::stderr().lock();
     let written = if output.is_json() {
         let causes: Vec<String> = error.chain().skip(1).map(ToString::to_string).collect();
-        writeln!(stderr, "{}", serde_json::json!({ "error": error.to_string(), "causes": causes }))
+        let told = serde_json::json!({ "error": error.to_string(), "causes": causes });
+        output::write_json(&mut stderr, &told).map_err(std::io::Error::other).and_then(|()| writeln!(stderr))
     } else {
-        writeln!(stderr, "hes: {error:#}")
+        writeln!(stderr, "hes: {}", shown::Shown(format_args!("{error:#}")))
     };
     // Nobody is left to tell when standard error is gone.
     drop(written);

@@ -2,12 +2,16 @@
 //!
 //! Colours only where standard output is a terminal and `NO_COLOR` is not set. Columns are aligned by display width,
 //! so Chinese text lines up.
+//!
+//! This is the way to the terminal, and the one place where what others named is made harmless (see [`crate::shown`]).
 
 use std::io::{BufWriter, IsTerminal, Stdout, Write};
 
 use anstyle::{AnsiColor, Style};
 use comfy_table::{CellAlignment, ContentArrangement, presets};
 use serde::Serialize;
+
+use crate::shown::{ForTerminals, OnOneLine, Shown};
 
 /// Bytes of a field shown on one row, and characters of its meaning.
 const BYTES_A_ROW: usize = 12;
@@ -38,7 +42,7 @@ impl Output {
     /// One JSON document on a line of its own.
     pub(crate) fn document<T: Serialize + ?Sized>(self, value: &T) -> anyhow::Result<()> {
         let mut out = std::io::stdout().lock();
-        serde_json::to_writer(&mut out, value).map_err(std::io::Error::from)?;
+        write_json(&mut out, value)?;
         writeln!(out)?;
         Ok(())
     }
@@ -57,7 +61,7 @@ impl Output {
     }
     /// A line for people.
     pub(crate) fn line(self, text: impl std::fmt::Display) -> anyhow::Result<()> {
-        writeln!(std::io::stdout().lock(), "{text}")?;
+        writeln!(std::io::stdout().lock(), "{}", Shown(text))?;
         Ok(())
     }
     /// A line for people, coloured by what it means.
@@ -72,9 +76,16 @@ impl Output {
         text: impl std::fmt::Display,
     ) -> anyhow::Result<()> {
         let style = if self.colour { tone.style() } else { Style::new() };
-        writeln!(out, "{style}{text}{style:#}")?;
+        writeln!(out, "{style}{}{style:#}", Shown(text))?;
         Ok(())
     }
+}
+
+/// A JSON value without the line's end.
+pub(crate) fn write_json<T: Serialize + ?Sized>(out: &mut dyn Write, value: &T) -> anyhow::Result<()> {
+    let mut json = serde_json::Serializer::with_formatter(out, ForTerminals);
+    value.serialize(&mut json).map_err(std::io::Error::from)?;
+    Ok(())
 }
 
 /// A JSON array in the making. Dropped before [`JsonArray::end`], it is visibly incomplete.
@@ -94,8 +105,7 @@ impl JsonArray {
     pub(crate) fn item<T: Serialize + ?Sized>(&mut self, value: &T) -> anyhow::Result<()> {
         write!(self.out, "{}", self.separator)?;
         self.separator = ",\n";
-        serde_json::to_writer(&mut self.out, value).map_err(std::io::Error::from)?;
-        Ok(())
+        write_json(&mut self.out, value)
     }
     /// The end.
     pub(crate) fn end(mut self) -> anyhow::Result<()> {
@@ -159,7 +169,7 @@ impl Table {
     pub(crate) fn new<const N: usize>(columns: [(Align, String); N]) -> Self {
         let mut inner = comfy_table::Table::new();
         inner.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-        inner.set_header(columns.iter().map(|(_, name)| name.as_str()));
+        inner.set_header(columns.iter().map(|(_, name)| OnOneLine(name).to_string()));
         for (column, (align, _)) in inner.column_iter_mut().zip(columns.iter()) {
             column.set_padding((0, 2));
             column.set_cell_alignment(match align {
@@ -169,10 +179,10 @@ impl Table {
         }
         Self { inner, tones: Vec::new() }
     }
-    /// One more row. Line breaks and other control characters of a cell are shown as spaces: a row is a line.
+    /// One more row, on a line of its own whatever stands in its cells.
     pub(crate) fn row<const N: usize>(&mut self, tone: Tone, cells: [String; N]) {
         self.tones.push(tone);
-        self.inner.add_row(cells.map(|cell| cell.replace(|c: char| c.is_control(), " ")));
+        self.inner.add_row(cells.map(|cell| OnOneLine(cell).to_string()));
     }
     /// One field over as many rows as its bytes and its meaning need.
     pub(crate) fn field(&mut self, offset: usize, bytes: &str, plain: Option<&str>, name: &str, meaning: &str) {

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::shown::OnOneLine;
+
 /// How often a bar is redrawn.
 const REDRAW: Duration = Duration::from_millis(120);
 
@@ -37,7 +39,7 @@ impl Progress {
         };
         let bar = ProgressBar::with_draw_target(total, target);
         bar.set_style(ProgressStyle::with_template(template).expect("the templates above are valid"));
-        bar.set_message(message);
+        bar.set_message(OnOneLine(message).to_string());
         bar.enable_steady_tick(REDRAW);
         bar
     }

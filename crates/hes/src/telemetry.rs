@@ -8,7 +8,12 @@ use std::path::Path;
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::field::RecordFields;
+use tracing_subscriber::fmt::FormatFields;
+use tracing_subscriber::fmt::format::{DefaultFields, Writer};
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
+
+use crate::shown::OnOneLine;
 
 /// `[log]` of the configuration file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +66,18 @@ impl From<LogFilter> for String {
     }
 }
 
+/// The usual fields of a log line, with what devices and files named made harmless: a log is read on terminals too.
+#[derive(Debug, Clone, Copy)]
+struct HarmlessFields;
+
+impl<'writer> FormatFields<'writer> for HarmlessFields {
+    fn format_fields<R: RecordFields>(&self, mut writer: Writer<'writer>, fields: R) -> std::fmt::Result {
+        let mut text = String::new();
+        DefaultFields::new().format_fields(Writer::new(&mut text), fields)?;
+        write!(writer, "{}", OnOneLine(text))
+    }
+}
+
 /// Starts logging to standard error for the rest of the process.
 pub(crate) fn start(settings: &LogSettings) -> anyhow::Result<()> {
     let coloured = std::io::IsTerminal::is_terminal(&std::io::stderr());
@@ -85,8 +102,32 @@ fn start_to(settings: &LogSettings, writer: BoxMakeWriter, coloured: bool) -> an
     let filter = EnvFilter::try_new(&filter.0).context("reading the log filter")?;
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(coloured);
     let started = match settings.format {
-        LogFormat::Pretty => lines.try_init(),
+        LogFormat::Pretty => lines.fmt_fields(HarmlessFields).try_init(),
         LogFormat::Json => lines.json().flatten_event(true).try_init(),
     };
     started.map_err(|error| anyhow::anyhow!("starting the log: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::shown::steers;
+
+    #[test]
+    fn what_a_device_names_cannot_steer_the_terminal_a_log_is_read_on() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let log = Arc::new(file.reopen().unwrap());
+        let lines = tracing_subscriber::fmt().with_ansi(false).fmt_fields(HarmlessFields).with_writer(log);
+        tracing::subscriber::with_default(lines.finish(), || {
+            let announced = "IMEI\u{1b}[2J\u{9b}31m\nfake line";
+            tracing::info_span!("link", peer = %announced).in_scope(|| {
+                tracing::warn!(%announced, debug = ?announced, "{announced} is not known");
+            });
+        });
+        let log = std::fs::read_to_string(file.path()).unwrap();
+        assert!(log.matches("\\u{1b}[2J").count() >= 3, "{log}");
+        assert!(!log.trim_end_matches('\n').contains(steers), "{log:?}");
+    }
 }

@@ -12,7 +12,7 @@ use hes_dissect::{Decoded, Fields, Options, Rejected, Secrets, decode_line};
 use crate::cli::Common;
 use crate::commands::dissected;
 use crate::exit::{Exit, UsageError};
-use crate::output::{Output, Tone};
+use crate::output::{Output, Tone, write_json};
 use crate::text::{help, say};
 
 use self::lines::{LINE_MAX_BYTES, Next, next_line};
@@ -109,7 +109,7 @@ fn too_long() -> Decoded {
 /// One answer: a JSON object on a line, or tables with an empty line behind.
 fn write_one(writer: &mut dyn Write, decoded: &Decoded, out: Output) -> anyhow::Result<()> {
     if out.is_json() {
-        serde_json::to_writer(&mut *writer, decoded).map_err(std::io::Error::from)?;
+        write_json(writer, decoded)?;
         writer.write_all(b"\n")?;
         return Ok(());
     }

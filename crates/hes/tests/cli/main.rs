@@ -6,3 +6,5 @@ mod decode;
 mod help;
 mod program;
 mod raw;
+mod served;
+mod terminal;
