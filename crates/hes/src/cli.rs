@@ -108,11 +108,11 @@ enum Verb {
 }
 
 impl Cli {
-    /// Parses the arguments; on a mistake, or for help, prints and ends the process with clap's code.
-    pub(crate) fn parse_localised(args: Vec<std::ffi::OsString>) -> Self {
+    /// Parses the arguments. The error is a mistake in them, or help that was asked for.
+    pub(crate) fn parse_localised(args: &[std::ffi::OsString]) -> Result<Self, clap::Error> {
         let mut command = localised();
-        let matches = command.clone().get_matches_from(args);
-        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut command).exit())
+        let matches = command.try_get_matches_from_mut(args)?;
+        Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
     }
 
     /// Runs the command.

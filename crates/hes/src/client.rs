@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 use crate::exit::{Unreachable, UsageError};
 use crate::settings::Settings;
-use crate::text::{Language, language, say};
+use crate::text::{Language, language, say, told};
 
 /// Longest error body read.
 const PROBLEM_MAX_BYTES: usize = 64 << 10;
@@ -154,7 +154,7 @@ async fn refused(mut response: Response) -> anyhow::Error {
                 Language::English => problem.title,
                 Language::Chinese => problem.title_zh,
             };
-            Refused { code: problem.code, title, detail: problem.detail }.into()
+            Refused { code: problem.code, title, detail: told(problem.detail) }.into()
         }
         Err(_) => anyhow::anyhow!(say::server_not_ours(status)),
     }

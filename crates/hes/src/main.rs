@@ -16,6 +16,7 @@ mod settings;
 mod shown;
 mod telemetry;
 mod text;
+mod usage;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -25,7 +26,10 @@ use crate::cli::Cli;
 fn main() -> ExitCode {
     let args: Vec<_> = std::env::args_os().collect();
     text::choose(&args, locale().as_deref());
-    let cli = Cli::parse_localised(args);
+    let cli = match Cli::parse_localised(&args) {
+        Ok(cli) => cli,
+        Err(error) => return usage::print(&error, &args),
+    };
     let output = cli.common.output();
     match arm_fail_point().and_then(|()| cli.run()) {
         Ok(exit) => exit.code().into(),
@@ -60,13 +64,15 @@ fn locale() -> Option<String> {
 
 /// Says on standard error what went wrong, with the whole chain of causes.
 fn report(error: &anyhow::Error, output: output::Output) {
+    let chain: Vec<String> = error.chain().map(text::told).collect();
+    let Some((first, causes)) = chain.split_first() else { return };
     let mut stderr = std::io::stderr().lock();
     let written = if output.is_json() {
-        let causes: Vec<String> = error.chain().skip(1).map(ToString::to_string).collect();
-        let told = serde_json::json!({ "error": error.to_string(), "causes": causes });
+        let told = serde_json::json!({ "error": first, "causes": causes });
         output::write_json(&mut stderr, &told).map_err(std::io::Error::other).and_then(|()| writeln!(stderr))
     } else {
-        writeln!(stderr, "hes: {}", shown::Shown(format_args!("{error:#}")))
+        let chain: Vec<&str> = std::iter::once(first).chain(causes).map(String::as_str).collect();
+        writeln!(stderr, "hes: {}", shown::Shown(chain.join(": ")))
     };
     // Nobody is left to tell when standard error is gone.
     drop(written);

@@ -13,6 +13,7 @@ use hes_transport::TransportConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::telemetry::LogSettings;
+use crate::text::{say, told};
 
 /// The annotated defaults that ship with the program. A test compares them with [`Settings::default`].
 pub(crate) const ANNOTATED_DEFAULTS: &str = include_str!("../../../config/hes.toml");
@@ -47,21 +48,24 @@ pub(crate) struct Settings {
 impl Settings {
     /// Reads and checks a file.
     pub(crate) fn load(file: &Path) -> anyhow::Result<Self> {
-        let named = || crate::text::say::config_unusable(file.display());
+        let named = || say::config_unusable(file.display());
         let size = std::fs::metadata(file).with_context(named)?.len();
-        anyhow::ensure!(size <= FILE_MAX_BYTES, "{}: {}", named(), crate::text::say::config_too_long(FILE_MAX_BYTES));
+        anyhow::ensure!(size <= FILE_MAX_BYTES, "{}: {}", named(), say::config_too_long(FILE_MAX_BYTES));
         let text = std::fs::read_to_string(file).with_context(named)?;
         Self::parse(&text).with_context(named)
     }
 
     /// Reads and checks the text of a file.
     pub(crate) fn parse(text: &str) -> anyhow::Result<Self> {
-        let source = toml::Deserializer::parse(text)?;
+        let line = |error: &toml::de::Error| {
+            error.span().and_then(|span| text.get(..span.start)).map_or(1, |before| before.matches('\n').count() + 1)
+        };
+        let source = toml::Deserializer::parse(text)
+            .map_err(|error| anyhow::anyhow!(say::config_line(line(&error), told(error.message()))))?;
         let settings: Self = serde_path_to_error::deserialize(source).map_err(|error| {
             let key = error.path().to_string();
             let cause = error.into_inner();
-            let line = cause.span().map_or(0, |span| text[..span.start].matches('\n').count() + 1);
-            anyhow::anyhow!(crate::text::say::config_key(line, key, cause.message()))
+            anyhow::anyhow!(say::config_key(line(&cause), key, told(cause.message())))
         })?;
         settings.validate()?;
         Ok(settings)

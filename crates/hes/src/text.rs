@@ -19,9 +19,12 @@ macro_rules! messages {
     )*};
 }
 
+mod chinese;
 pub(crate) mod column;
 pub(crate) mod help;
 pub(crate) mod say;
+
+pub(crate) use self::chinese::told;
 
 /// A language the command line speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

@@ -12,7 +12,7 @@ use crate::cli::{Common, on_one_thread};
 use crate::client::Client;
 use crate::exit::Exit;
 use crate::output::{Table, Tone, left, right};
-use crate::text::{column, help, say};
+use crate::text::{column, help, say, told};
 
 /// Largest file sent; the server has its own, configurable limit below this.
 const IMPORT_MAX_BYTES: u64 = 1 << 30;
@@ -72,7 +72,7 @@ fn tell(common: &Common, report: &ImportReport) -> anyhow::Result<()> {
         out.table(&table)?;
     }
     for note in &report.notes {
-        out.toned(Tone::Faint, say::import_note(note.line, &note.note))?;
+        out.toned(Tone::Faint, say::import_note(note.line, told(&note.note)))?;
     }
     let refused = report.refused.len();
     let tone = if refused == 0 { Tone::Good } else { Tone::Warn };
@@ -81,8 +81,8 @@ fn tell(common: &Common, report: &ImportReport) -> anyhow::Result<()> {
 
 fn reason(fault: &Fault) -> String {
     match &fault.value {
-        Some(value) => format!("{value:?}: {}", fault.reason),
-        None => fault.reason.clone(),
+        Some(value) => format!("{value:?}: {}", told(&fault.reason)),
+        None => told(&fault.reason),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::cli::Common;
 use crate::commands::archive::{Import, list, or_dash};
 use crate::exit::Exit;
 use crate::output::{Table, Tone, left, right};
-use crate::text::{column, help, say};
+use crate::text::{column, help, say, told};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ChannelCommand {
@@ -54,7 +54,7 @@ fn channels(common: &Common) -> anyhow::Result<Exit> {
             format!("{} {}{parity}1", line.baud(), line.data_bits()),
             or_dash(live.map(|live| link(live.link))),
             or_dash(live.map(|live| live.silent_meters)),
-            live.and_then(|live| live.why.clone()).unwrap_or_default(),
+            live.and_then(|live| live.why.as_ref()).map(told).unwrap_or_default(),
         ];
         table.row(live.map_or(Tone::Faint, |live| link_tone(live.link)), cells);
     })

@@ -13,7 +13,7 @@ use crate::cli::Common;
 use crate::commands::dissected;
 use crate::exit::{Exit, UsageError};
 use crate::output::{Output, Tone, write_json};
-use crate::text::{help, say};
+use crate::text::{help, say, told};
 
 use self::lines::{LINE_MAX_BYTES, Next, next_line};
 
@@ -116,7 +116,7 @@ fn write_one(writer: &mut dyn Write, decoded: &Decoded, out: Output) -> anyhow::
     match decoded {
         Decoded::Explained(explained) => dissected::write(writer, out, explained)?,
         Decoded::Rejected(rejected) => {
-            out.write_toned(writer, Tone::Bad, format_args!("{}: {}", rejected.error, rejected.detail))?;
+            out.write_toned(writer, Tone::Bad, format_args!("{}: {}", rejected.error, told(&rejected.detail)))?;
         }
     }
     writeln!(writer)?;

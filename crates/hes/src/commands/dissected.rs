@@ -6,7 +6,7 @@ use hes_dissect::{Decoded, Explained, Item, Options, Piece, decode, pieces};
 
 use crate::hex::Spaced;
 use crate::output::{Output, Table, Tone, left, right};
-use crate::text::{Language, column, language, say};
+use crate::text::{Language, column, language, say, told};
 
 /// Explains everything in `bytes`, frame by frame; what is no frame is shown as bytes.
 pub(crate) fn write_all(writer: &mut dyn Write, out: Output, bytes: &[u8], options: &Options) -> anyhow::Result<()> {
@@ -16,7 +16,7 @@ pub(crate) fn write_all(writer: &mut dyn Write, out: Output, bytes: &[u8], optio
             Piece::Loose(_) => out.write_toned(writer, Tone::Faint, say::loose_bytes(Spaced(part)))?,
             Piece::Frame(_) => match decode(part, options) {
                 Decoded::Explained(explained) => write(writer, out, &explained)?,
-                Decoded::Rejected(rejected) => out.write_toned(writer, Tone::Bad, rejected.detail)?,
+                Decoded::Rejected(rejected) => out.write_toned(writer, Tone::Bad, told(rejected.detail))?,
             },
         }
     }
@@ -54,7 +54,7 @@ pub(crate) fn write(writer: &mut dyn Write, out: Output, explained: &Explained) 
         for field in fields {
             let plain = field.plain.as_deref().map(parted).unwrap_or_default();
             let name = pick(&field.en, &field.zh);
-            table.field(field.offset, &parted(&field.raw), Some(&plain), name, &field.value);
+            table.field(field.offset, &parted(&field.raw), Some(&plain), name, &told(&field.value));
         }
         out.write_table(writer, &table)?;
     }
@@ -73,11 +73,11 @@ pub(crate) fn values(items: &[Item]) -> Table {
     for item in items {
         let (tone, value) = match (&item.value, item.no_value) {
             (Some(value), _) => (Tone::Good, value.clone()),
-            (None, reason) => (Tone::Warn, say::no_value(reason.unwrap_or("-"))),
+            (None, reason) => (Tone::Warn, say::no_value(told(reason.unwrap_or("-")))),
         };
         let name = pick(&item.en, &item.zh);
         let name = match &item.history {
-            Some(history) => format!("{name}, {history}"),
+            Some(history) => format!("{name}, {}", told(history)),
             None => name.to_owned(),
         };
         let time = item.occurred.clone().or_else(|| item.latched.clone()).unwrap_or_default();
@@ -87,7 +87,7 @@ pub(crate) fn values(items: &[Item]) -> Table {
                 if bit.width == 1 { bit.bit.to_string() } else { format!("{}-{}", bit.bit, bit.bit + bit.width - 1) };
             let name = format!("  {bits}: {}", pick(&bit.en, &bit.zh));
             let tone = if bit.value == 0 { Tone::Faint } else { Tone::Plain };
-            let meaning = bit.meaning.clone().unwrap_or_default();
+            let meaning = bit.meaning.as_ref().map(told).unwrap_or_default();
             table.row(tone, [name, bit.value.to_string(), String::new(), meaning, String::new()]);
         }
     }

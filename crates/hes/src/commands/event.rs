@@ -9,7 +9,7 @@ use crate::cli::Common;
 use crate::commands::archive::{list, or_dash};
 use crate::exit::Exit;
 use crate::output::{Table, Tone, left, right};
-use crate::text::{column, help};
+use crate::text::{column, help, told};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum EventCommand {
@@ -50,8 +50,8 @@ impl EventCommand {
             let cells = [
                 event.id.to_string(),
                 zone.local(event.at),
-                event.severity.code().to_owned(),
-                event.kind,
+                told(event.severity.code()),
+                told(event.kind),
                 or_dash(event.meter),
                 or_dash(event.channel),
                 detail(&event.detail),
@@ -63,9 +63,11 @@ impl EventCommand {
 
 /// `name: value` of each member, parted by commas; text as it is.
 fn detail(detail: &Value) -> String {
-    let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+    let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), told);
     match detail {
         Value::Null => String::new(),
+        // A mere sentence needs no name in front.
+        Value::Object(members) if members.len() == 1 && members.contains_key("message") => plain(&detail["message"]),
         Value::Object(members) => {
             let words: Vec<String> = members.iter().map(|(name, value)| format!("{name}: {}", plain(value))).collect();
             words.join(", ")

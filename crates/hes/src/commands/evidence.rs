@@ -12,7 +12,7 @@ use crate::day::Day;
 use crate::exit::{Exit, UsageError};
 use crate::output::{Output, Table, Tone, left, right};
 use crate::settings::Zone;
-use crate::text::{Language, column, help, language, say};
+use crate::text::{Language, column, help, language, say, told};
 
 #[derive(Debug, Args)]
 pub(crate) struct EvidenceCommand {
@@ -105,7 +105,10 @@ fn show(out: Output, zone: &Zone, evidence: &Evidence) -> anyhow::Result<()> {
 fn cells(zone: &Zone, version: &ReadingRow) -> [String; 8] {
     let (value, unit) = match (&version.value.quantity, &version.value.no_value) {
         (Some(quantity), _) => (quantity.decimal().to_string(), quantity.unit.symbol().to_owned()),
-        (None, reason) => (say::no_value(reason.as_ref().map_or("-", |reason| no_value(reason))), String::new()),
+        (None, reason) => (
+            say::no_value(reason.as_ref().map_or_else(|| "-".to_owned(), |reason| told(no_value(reason)))),
+            String::new(),
+        ),
     };
     let quality = match version.value.quality {
         QualityCode::Good => say::quality_good(),
@@ -135,7 +138,7 @@ pub(crate) const fn no_value(reason: &hes_model::NoValue) -> &'static str {
 fn show_exchange(out: Output, zone: &Zone, exchange: &ExchangeEvidence) -> anyhow::Result<()> {
     out.line("")?;
     let plan = or_dash(exchange.plan.as_ref());
-    out.toned(Tone::Head, say::exchange_heading(exchange.id, &exchange.channel, &exchange.class, plan))?;
+    out.toned(Tone::Head, say::exchange_heading(exchange.id, &exchange.channel, told(&exchange.class), plan))?;
     for (heading, at, bytes) in [
         (say::exchange_sent(), exchange.sent_at, &exchange.request),
         (say::exchange_answered(), exchange.received_at, &exchange.answer),
@@ -158,7 +161,7 @@ fn show_bytes(out: Output, bytes: &EvidenceBytes) -> anyhow::Result<()> {
         };
         let end = field.offset.saturating_add(field.len).min(octets.len());
         let hex = octets.get(field.offset..end).unwrap_or_default().join(" ");
-        fields.field(field.offset, &hex, None, name, &field.value);
+        fields.field(field.offset, &hex, None, name, &told(&field.value));
     }
     out.table(&fields)
 }

@@ -65,22 +65,24 @@ impl PlanCommand {
     pub(crate) fn run(self, common: &cli::Common) -> anyhow::Result<Exit> {
         let out = common.output();
         let zone = common.settings()?.zone;
-        let client = common.client()?;
+        // What can be judged without a server is judged before one is looked for.
+        let client = || common.client();
         match self {
             PlanCommand::Add(kind) => {
                 let plan = kind.into_plan(zone.time_zone())?;
-                let stored = on_one_thread(client.create(&["plans", plan.name.as_str()], &plan))?;
+                let stored = on_one_thread(client()?.create(&["plans", plan.name.as_str()], &plan))?;
                 tell(out, &stored, &say::plan_added(&plan.name))?;
             }
             PlanCommand::List => {
-                let plans: Vec<Plan> = on_one_thread(client.get(&["plans"], &[]))?;
+                let plans: Vec<Plan> = on_one_thread(client()?.get(&["plans"], &[]))?;
                 list(out, &plans)?;
             }
-            PlanCommand::Show { plan } => show(out, &on_one_thread(get(&client, &plan))?)?,
+            PlanCommand::Show { plan } => show(out, &on_one_thread(get(&client()?, &plan))?)?,
             PlanCommand::Set { plan, schedule } => {
                 if schedule.is_empty() {
                     return Err(UsageError(say::nothing_to_set()).into());
                 }
+                let client = client()?;
                 let stored = on_one_thread(async {
                     let mut stored = get(&client, &plan).await?;
                     schedule.apply(&mut stored.schedule, &mut stored.effective, zone.time_zone())?;
@@ -89,7 +91,7 @@ impl PlanCommand {
                 tell(out, &stored, &say::plan_changed(&plan))?;
             }
             PlanCommand::Remove { plan } => {
-                on_one_thread(client.delete(&["plans", plan.as_str()]))?;
+                on_one_thread(client()?.delete(&["plans", plan.as_str()]))?;
                 if out.is_json() {
                     out.document(&serde_json::json!({ "removed": plan }))?;
                 } else {

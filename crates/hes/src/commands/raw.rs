@@ -16,7 +16,7 @@ use crate::direct::DirectTarget;
 use crate::exit::{Exit, UsageError};
 use crate::hex::{self, Joined, Spaced};
 use crate::output::{Output, Tone};
-use crate::text::{help, say};
+use crate::text::{help, say, told};
 
 #[derive(Debug, Args)]
 pub(crate) struct Raw {
@@ -60,7 +60,7 @@ impl Raw {
             }
             Err(failure) => {
                 let cause = crate::commands::report::cause(failure.kind.code());
-                out.toned(Tone::Bad, format_args!("{cause}: {}", failure.detail))?;
+                out.toned(Tone::Bad, format_args!("{cause}: {}", told(&failure.detail)))?;
                 if !failure.bytes.is_empty() {
                     out.line(format_args!("{}", Spaced(&failure.bytes)))?;
                 }

@@ -9,7 +9,7 @@ use crate::commands::report::{add_group, group_name, success_table};
 use crate::exit::Exit;
 use crate::output::{Output, Table, Tone, left, right};
 use crate::settings::Zone;
-use crate::text::{column, help, say};
+use crate::text::{column, help, say, told};
 
 #[derive(Debug, Args)]
 pub(crate) struct StatusCommand {
@@ -41,7 +41,7 @@ fn summary(out: Output, zone: &Zone, status: &Status) -> anyhow::Result<()> {
         out.toned(Tone::Warn, say::status_not_collecting())?;
     }
     if !status.clock.proven {
-        out.toned(Tone::Warn, say::status_clock_not_proven(&status.clock.reason))?;
+        out.toned(Tone::Warn, say::status_clock_not_proven(told(&status.clock.reason)))?;
     }
     let links: Vec<String> = status.links.iter().map(|(state, count)| format!("{count} {}", link(*state))).collect();
     out.line(say::status_links(links.join(", ")))?;
@@ -74,7 +74,7 @@ fn channels(out: Output, status: &Status, every: bool) -> anyhow::Result<()> {
         }
         let counts = [channel.waiting, channel.silent_meters, channel.answered, channel.failed];
         let [waiting, silent, answered, failed] = counts.map(|count| count.to_string());
-        let why = channel.why.clone().unwrap_or_default();
+        let why = channel.why.as_ref().map(told).unwrap_or_default();
         let tone = if trouble { Tone::Warn } else { Tone::Plain };
         table.row(tone, [channel.name.to_string(), link(channel.link), waiting, silent, answered, failed, why]);
     }

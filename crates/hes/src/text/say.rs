@@ -26,6 +26,7 @@ messages! {
         en: "line {line}, key {key}: {cause}",
         zh: "第 {line} 行,键 {key}:{cause}"
     }
+    config_line(line, cause) { en: "line {line}: {cause}", zh: "第 {line} 行:{cause}" }
     config_good(file) {
         en: "{file}: all settings are accepted",
         zh: "{file}:全部设置有效"
@@ -34,6 +35,35 @@ messages! {
         en: "no file to check: name one (`hes config check hes.toml`) or give --config",
         zh: "没有要检查的文件:请给出文件名(`hes config check hes.toml`)或使用 --config"
     }
+
+    // A command line that cannot be understood
+    usage(usage) { en: "Usage: {usage}", zh: "用法: {usage}" }
+    usage_more() { en: "For more, add --help.", zh: "详情请加 --help。" }
+    usage_value_missing(argument) { en: "{argument} needs a value", zh: "{argument} 缺少取值" }
+    usage_value_unknown(value, argument, accepted) {
+        en: "\"{value}\" is no value of {argument}; accepted are {accepted}",
+        zh: "{argument} 不接受 \"{value}\";可用 {accepted}"
+    }
+    usage_value_refused(value, argument, why) {
+        en: "\"{value}\" for {argument}: {why}",
+        zh: "{argument} 的取值 \"{value}\":{why}"
+    }
+    usage_unknown_argument(argument) { en: "there is no {argument} here", zh: "此处没有 {argument}" }
+    usage_unknown_command(command) { en: "there is no command {command}", zh: "没有命令 {command}" }
+    usage_suggestion(suggested) { en: "; did you mean `{suggested}`?", zh: ";是否指 `{suggested}`?" }
+    usage_too_many_values(value, argument) {
+        en: "\"{value}\" is one value too many for {argument}",
+        zh: "{argument} 的取值过多:\"{value}\""
+    }
+    usage_too_few_values(argument) { en: "{argument} needs more values", zh: "{argument} 的取值不足" }
+    usage_twice(argument) { en: "{argument} is given twice", zh: "{argument} 重复给出" }
+    usage_conflict(argument, other) {
+        en: "{argument} does not go with {other}",
+        zh: "{argument} 不能与 {other} 同用"
+    }
+    usage_required(arguments) { en: "missing: {arguments}", zh: "缺少:{arguments}" }
+    usage_no_command(commands) { en: "which command? There are {commands}", zh: "要执行哪个命令?可用 {commands}" }
+    usage_not_text() { en: "an argument is not UTF-8", zh: "有参数不是 UTF-8 文本" }
 
     serving(api) {
         en: "hes is up at http://{api}; `hes status` shows what it does, Ctrl-C stops it",

@@ -16,7 +16,7 @@ use crate::commands::report::{add_group, cause, group_name, success_table};
 use crate::day::Day;
 use crate::output::{Output, Tone};
 use crate::settings::{Settings, Zone};
-use crate::text::say;
+use crate::text::{say, told};
 
 /// How often the summary is redrawn on a terminal, and printed elsewhere.
 const REDRAW: Duration = Duration::from_secs(1);
@@ -183,7 +183,10 @@ fn gaps(status: &Status) -> Vec<(Tone, String)> {
         lines.push((Tone::Warn, say::demo_gap(count, cause(code))));
     }
     for channel in status.channels.iter().filter(|channel| channel.link == LinkState::Down) {
-        lines.push((Tone::Bad, say::demo_down(&channel.name, channel.why.as_deref().unwrap_or("-"))));
+        lines.push((
+            Tone::Bad,
+            say::demo_down(&channel.name, channel.why.as_ref().map_or_else(|| "-".to_owned(), told)),
+        ));
     }
     lines.push((Tone::Faint, say::demo_stop_hint()));
     lines

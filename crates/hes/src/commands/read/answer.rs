@@ -9,7 +9,7 @@ use crate::commands::evidence::no_value;
 use crate::commands::report::{cause, seconds};
 use crate::exit::Exit;
 use crate::output::{Output, Table, Tone, left, right};
-use crate::text::{column, say};
+use crate::text::{column, say, told};
 
 /// One value.
 #[derive(Debug, Serialize)]
@@ -88,7 +88,7 @@ impl Answer {
             let register = register.map(|obis| hes_model::registers().name_of(obis));
             let about: Vec<String> = register.into_iter().chain(slot.clone()).collect();
             let about = if about.is_empty() { meter.to_owned() } else { about.join(" ") };
-            out.toned(Tone::Bad, format_args!("{about}: {}: {}", cause(failure.kind.code()), failure.detail))?;
+            out.toned(Tone::Bad, format_args!("{about}: {}: {}", cause(failure.kind.code()), told(&failure.detail)))?;
         }
         Ok(())
     }

@@ -21,7 +21,7 @@ use crate::commands::raw::{exchange_document, protocol, show_exchange};
 use crate::direct::{DirectTarget, World};
 use crate::exit::{Exit, UsageError};
 use crate::output::{Output, Tone};
-use crate::text::{help, say};
+use crate::text::{help, say, told};
 
 /// Digits of a whole address: what tells an address from a data item.
 const ADDRESS_DIGITS: usize = CommAddress::DIGITS;
@@ -274,7 +274,7 @@ fn show(out: Output, meter: Option<&MeterSpec>, heard: &Heard, verbose: bool) ->
         out.table(&dissected::values(values))?;
     }
     for (item, why) in &heard.refused {
-        out.toned(Tone::Bad, format_args!("{item}: {why}"))?;
+        out.toned(Tone::Bad, format_args!("{item}: {}", told(why)))?;
     }
     if let Some(hint) = &heard.hint {
         out.toned(Tone::Faint, hint)?;

@@ -8,7 +8,7 @@ use super::{cause, causes, key_and_name};
 use crate::commands::archive::or_dash;
 use crate::output::{Output, Table, Tone, left, right};
 use crate::settings::Zone;
-use crate::text::{column, report_language, say};
+use crate::text::{column, report_language, say, told};
 
 /// Groups, then the gaps one by one.
 pub(super) fn show_gaps(out: Output, zone: &Zone, report: &GapReport) -> anyhow::Result<()> {
@@ -68,7 +68,7 @@ fn cells(zone: &Zone, gap: &Gap) -> [String; 9] {
     };
     let why = gap.cause.map_or_else(say::not_asked, |kind: FailureKind| cause(kind.code()));
     let why = match &gap.detail {
-        Some(detail) => format!("{why}: {detail}"),
+        Some(detail) => format!("{why}: {}", told(detail)),
         None => why,
     };
     [
@@ -114,7 +114,7 @@ pub(super) fn show_failures(out: Output, zone: &Zone, report: &FailureReport) ->
         left(column::reason()),
     ]);
     for meter in &report.meters {
-        let why = format!("{}: {}", cause(meter.last_cause.code()), meter.last_detail);
+        let why = format!("{}: {}", cause(meter.last_cause.code()), told(&meter.last_detail));
         let cells = [
             meter.meter_no.to_string(),
             or_dash(meter.channel.as_ref()),
