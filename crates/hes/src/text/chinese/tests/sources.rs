@@ -31,7 +31,7 @@ const NOT_FOR_PEOPLE: [&str; 8] = [
     "dlt645/src/items/source.rs",
 ];
 /// Calls whose texts are for logs, metrics, the database or a programmer.
-const OTHER_CALLS: [&str; 17] = [
+const OTHER_CALLS: [&str; 18] = [
     "error!",
     "warn!",
     "info!",
@@ -41,6 +41,7 @@ const OTHER_CALLS: [&str; 17] = [
     "unreachable!",
     "assert!",
     "assert_eq!",
+    "debug_assert!",
     "expect",
     "expect_err",
     "query",
