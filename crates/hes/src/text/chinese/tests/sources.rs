@@ -116,7 +116,10 @@ fn is_message(text: &str) -> bool {
     let words = literal.split(|c: char| !c.is_ascii_alphabetic()).filter(|word| word.len() > 1).count();
     let statement =
         literal.split_whitespace().filter(|word| word.len() > 3 && word.bytes().all(|b| b.is_ascii_uppercase()));
-    let is_sql = literal.contains(" = ?") || literal.contains("r.slot") || statement.count() > 1;
+    let is_sql = literal.contains(" = ?")
+        || literal.contains("r.slot")
+        || literal.contains("until_day")
+        || statement.count() > 1;
     words > 1 && literal.contains(' ') && !super::is_chinese(text) && !is_sql && !NO_MESSAGES.contains(&text)
 }
 
