@@ -5,6 +5,8 @@ use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
 use http_body_util::BodyExt;
 
+use crate::dto::archive::Encoding;
+use crate::import::encoding_named;
 use crate::state::Shared;
 use crate::{Code, Problem};
 
@@ -46,14 +48,20 @@ impl<T: serde::de::DeserializeOwned + Default> FromRequest<Shared> for OptionalJ
 
 /// A CSV file as the body.
 #[derive(Debug)]
-pub(crate) struct CsvBody(pub(crate) Bytes);
+pub(crate) struct CsvBody {
+    pub(crate) file: Bytes,
+    /// What the client says its text is written in: `charset` of the media type.
+    pub(crate) encoding: Option<Encoding>,
+}
 
 impl FromRequest<Shared> for CsvBody {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &Shared) -> Result<Self, Problem> {
         require_media_type(request.headers(), &["text/csv"])?;
-        read(request, state.config.import_max_bytes, state).await.map(Self)
+        let encoding = charset(request.headers())?;
+        let file = read(request, state.config.import_max_bytes, state).await?;
+        Ok(Self { file, encoding })
     }
 }
 
@@ -64,6 +72,22 @@ fn require_media_type(headers: &HeaderMap, accepted: &[&str]) -> Result<(), Prob
         return Ok(());
     }
     Err(Problem::new(Code::MediaType, format!("Content-Type must be {}, found {essence:?}", accepted.join(" or "))))
+}
+
+/// The encoding that the media type names, if it names one.
+fn charset(headers: &HeaderMap) -> Result<Option<Encoding>, Problem> {
+    let given = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let parameters = given.split(';').skip(1).filter_map(|parameter| parameter.split_once('='));
+    let Some((_, charset)) = parameters.into_iter().find(|(name, _)| name.trim().eq_ignore_ascii_case("charset"))
+    else {
+        return Ok(None);
+    };
+    let charset = charset.trim().trim_matches('"');
+    let unknown = || {
+        let detail = format!("charset {charset:?} is not read here; accepted are utf-8, gbk, gb2312, gb18030");
+        Problem::new(Code::MediaType, detail)
+    };
+    encoding_named(charset).map(Some).ok_or_else(unknown)
 }
 
 /// Collects a body of at most `max` bytes whose pieces arrive in time.

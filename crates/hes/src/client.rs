@@ -82,9 +82,14 @@ impl Client {
         let request = self.request(Method::DELETE, path, &[])?;
         self.accepted(request).await.map(drop)
     }
-    /// Posts a CSV file.
-    pub(crate) async fn post_csv<T: DeserializeOwned>(&self, path: &[&str], csv: Vec<u8>) -> anyhow::Result<T> {
-        let request = self.request(Method::POST, path, &[])?.header(CONTENT_TYPE, "text/csv").body(csv);
+    /// Posts a CSV file; `media_type` may name its character set.
+    pub(crate) async fn post_csv<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        media_type: &str,
+        csv: Vec<u8>,
+    ) -> anyhow::Result<T> {
+        let request = self.request(Method::POST, path, &[])?.header(CONTENT_TYPE, media_type).body(csv);
         self.answer(request).await
     }
     /// Gets a resource that is streamed.

@@ -109,9 +109,23 @@ pub struct AreaRow {
     pub meters: u64,
 }
 
+/// What the text of a file is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+pub enum Encoding {
+    /// UTF-8, as the interface itself.
+    #[default]
+    #[serde(rename = "utf-8")]
+    Utf8,
+    /// GB 18030 with all of GBK and GB 2312 in it.
+    #[serde(rename = "gb18030")]
+    Gb18030,
+}
+
 /// What an import did. Rows that were refused changed nothing; every other row is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct ImportReport {
+    /// What the file's text was written in.
+    pub encoding: Encoding,
     /// Rows of the file, without the head line and empty lines.
     pub rows: u64,
     /// New in the archive.

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::dto::archive::{Fault, RefusedRow};
+use super::encoding::decode;
+use crate::dto::archive::{Encoding, Fault, RefusedRow};
 
 /// Longest value of one cell. Names are at most 64 characters; paths and passwords need a little more.
 pub(super) const CELL_MAX_CHARS: usize = 256;
@@ -55,8 +56,10 @@ pub(crate) enum HeadError {
     Empty { expected: String },
     #[error("the file is UTF-16; save it as UTF-8 (in a spreadsheet: \"CSV UTF-8\")")]
     Utf16,
-    #[error("the head line is not UTF-8; save the file as UTF-8 (in a spreadsheet: \"CSV UTF-8\")")]
+    #[error("the head line is neither UTF-8 nor GBK; save the file as UTF-8 (in a spreadsheet: \"CSV UTF-8\")")]
     NotUtf8,
+    #[error("the file is not GBK (GB 18030) throughout; save it as UTF-8 (in a spreadsheet: \"CSV UTF-8\")")]
+    NotGb18030,
     #[error("the head line has no comma but {found:?}; columns are separated by commas")]
     Separator { found: char },
     #[error("{}", columns_text(.unknown, .missing, .twice, .expected))]
@@ -77,9 +80,20 @@ fn columns_text(unknown: &[String], missing: &[&str], twice: &[String], expected
     format!("{}; accepted are {expected}", parts.join("; "))
 }
 
+/// A file as it came.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Csv<'a> {
+    /// Its bytes.
+    pub(crate) bytes: &'a [u8],
+    /// What the client says its text is written in.
+    pub(crate) encoding: Option<Encoding>,
+}
+
 /// A file after checking.
 #[derive(Debug)]
 pub(crate) struct Table<L> {
+    /// What its text was written in.
+    pub(crate) encoding: Encoding,
     /// Rows with any content.
     pub(crate) rows: u64,
     /// The good ones with their line.
@@ -89,12 +103,12 @@ pub(crate) struct Table<L> {
 }
 
 /// Reads and checks a whole file.
-pub(crate) fn read<L: Line>(file: &[u8], rows_max: u64) -> Result<Table<L>, HeadError> {
-    let body = match file {
-        [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => return Err(HeadError::Utf16),
-        [0xEF, 0xBB, 0xBF, body @ ..] => body,
-        body => body,
-    };
+pub(crate) fn read<L: Line>(file: Csv<'_>, rows_max: u64) -> Result<Table<L>, HeadError> {
+    if let [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] = file.bytes {
+        return Err(HeadError::Utf16);
+    }
+    let (body, encoding) = decode(file.bytes, file.encoding).ok_or(HeadError::NotGb18030)?;
+    let body = &*body;
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(body);
     let mut lines = LineCounter::new(body);
     let mut record = csv::ByteRecord::new();
@@ -102,7 +116,7 @@ pub(crate) fn read<L: Line>(file: &[u8], rows_max: u64) -> Result<Table<L>, Head
         return Err(HeadError::Empty { expected: expected(L::COLUMNS) });
     }
     let head = Head::parse::<L>(&record)?;
-    let mut table = Table { rows: 0, good: Vec::new(), refused: Vec::new() };
+    let mut table = Table { encoding, rows: 0, good: Vec::new(), refused: Vec::new() };
     let mut seen = HashMap::new();
     while next(&mut reader, &mut record) {
         if record.iter().all(|cell| cell.trim_ascii().is_empty()) {
@@ -309,6 +323,10 @@ mod tests {
 
     const HEAD: &str = "meter_no,protocol,address,channel,area,service_point,customer,customer_name,password\n";
 
+    fn read<L: Line>(bytes: &[u8], rows_max: u64) -> Result<Table<L>, HeadError> {
+        super::read(Csv { bytes, encoding: None }, rows_max)
+    }
+
     fn meters(body: &str) -> Table<MeterLine> {
         read(format!("{HEAD}{body}").as_bytes(), 1_000).unwrap()
     }
@@ -378,10 +396,10 @@ mod tests {
     }
 
     #[test]
-    fn text_in_another_encoding_costs_its_row_only_and_says_what_to_do() {
+    fn damaged_text_costs_its_row_only_and_says_what_to_do() {
         let mut file = HEAD.as_bytes().to_vec();
-        // 王 in GBK.
-        file.extend(b"M1,dlt645-2007,1,b,A,P1,C1,\xCD\xF5,\nM2,dlt645-2007,2,b,A,P2,,,\n");
+        // 王, its last byte lost.
+        file.extend(b"M1,dlt645-2007,1,b,A,P1,C1,\xE7\x8E,\nM2,dlt645-2007,2,b,A,P2,,,\n");
         let table = read::<MeterLine>(&file, 10).unwrap();
         assert_eq!(table.good.len(), 1);
         let (line, column, why) = faults(&table).remove(0);
@@ -394,7 +412,7 @@ mod tests {
         let head = |text: &[u8]| read::<AreaRow>(text, 10).unwrap_err().to_string();
         assert!(head(b"").contains("the file is empty"));
         assert!(head(b"\xFF\xFEc\0").contains("UTF-16"));
-        assert!(head(b"code,\xCC\xA8\xC7\xF8\n").contains("UTF-8"));
+        assert!(head(b"code,\xE7\x8E\n").contains("UTF-8"));
         assert!(head(b"code;name\nA;B\n").contains("separated by commas"));
         let all = head(b"name,name,colour\nx,y,z\n");
         for part in

@@ -126,18 +126,18 @@ pub(super) async fn list_areas(State(state): State<Shared>) -> Result<Json<dto::
 
 pub(super) async fn import_areas(
     State(state): State<Shared>,
-    CsvBody(file): CsvBody,
+    csv: CsvBody,
 ) -> Result<Json<dto::ImportReport>, Problem> {
-    let mut import = Import::<AreaRow>::check(&state, file).await?;
+    let mut import = Import::<AreaRow>::check(&state, csv).await?;
     let stored = state.store.import_areas(import.take_good(), now()).await?;
     Ok(Json(import.report(&state, "areas", stored)))
 }
 
 pub(super) async fn import_channels(
     State(state): State<Shared>,
-    CsvBody(file): CsvBody,
+    csv: CsvBody,
 ) -> Result<Json<dto::ImportReport>, Problem> {
-    let mut import = Import::<ChannelRow>::check(&state, file).await?;
+    let mut import = Import::<ChannelRow>::check(&state, csv).await?;
     let rows = import.take_good().into_iter().map(|row| (row.line, row.config)).collect();
     let stored = state.store.import_channels(rows).await?;
     Ok(Json(import.report(&state, "channels", stored)))
@@ -145,9 +145,9 @@ pub(super) async fn import_channels(
 
 pub(super) async fn import_meters(
     State(state): State<Shared>,
-    CsvBody(file): CsvBody,
+    csv: CsvBody,
 ) -> Result<Json<dto::ImportReport>, Problem> {
-    let mut import = Import::<MeterLine>::check(&state, file).await?;
+    let mut import = Import::<MeterLine>::check(&state, csv).await?;
     import.refuse_where(|line| unknown_model(&state, line));
     let readers = import.readers();
     let rows = import.take_good().into_iter().map(|line| line.row).collect();
@@ -168,6 +168,7 @@ fn unknown_model(state: &ApiState, line: &MeterLine) -> Option<dto::Fault> {
 
 /// A file on its way into the store: what was refused before, and what names the rows that go on.
 struct Import<L> {
+    encoding: dto::Encoding,
     rows: u64,
     good: Vec<L>,
     refused: Vec<dto::RefusedRow>,
@@ -176,19 +177,20 @@ struct Import<L> {
 
 impl<L: Line + Send + 'static> Import<L> {
     /// Reads and checks a file, off the async threads: a large one takes a second.
-    async fn check(state: &ApiState, file: axum::body::Bytes) -> Result<Self, Problem> {
+    async fn check(state: &ApiState, csv: CsvBody) -> Result<Self, Problem> {
         let rows_max = state.config.import_max_rows;
-        let checked = tokio::task::spawn_blocking(move || import::read::<L>(&file, rows_max)).await;
+        let check = move || import::read::<L>(import::Csv { bytes: &csv.file, encoding: csv.encoding }, rows_max);
+        let checked = tokio::task::spawn_blocking(check).await;
         let table = checked.map_err(|panic| {
             tracing::error!(error = %panic, "checking a file for import failed");
             Problem::new(Code::Internal, "the file could not be checked; see the server's log")
         })?;
-        let Table { rows, good, refused } = table.map_err(|refused| match refused {
+        let Table { encoding, rows, good, refused } = table.map_err(|refused| match refused {
             HeadError::TooManyRows { .. } => Problem::new(Code::BodyTooLarge, refused.to_string()),
             _ => Problem::new(Code::CsvHeader, refused.to_string()),
         })?;
         let keys = good.iter().map(|row| (row.line(), row.key())).collect();
-        Ok(Self { rows, good, refused, keys })
+        Ok(Self { encoding, rows, good, refused, keys })
     }
     /// Takes out the rows a further check finds fault with.
     fn refuse_where(&mut self, check: impl Fn(&L) -> Option<dto::Fault>) {
@@ -204,7 +206,7 @@ impl<L: Line + Send + 'static> Import<L> {
     }
     /// Joins what was refused here with what the store did.
     fn report(self, state: &ApiState, file: &str, stored: hes_store::ImportReport) -> dto::ImportReport {
-        let Self { rows, mut refused, keys, .. } = self;
+        let Self { encoding, rows, mut refused, keys, .. } = self;
         refused.extend(stored.bad.into_iter().map(|bad| dto::RefusedRow {
             line: bad.line,
             key: keys.get(&bad.line).cloned(),
@@ -217,6 +219,7 @@ impl<L: Line + Send + 'static> Import<L> {
         refused.sort_by_key(|row| row.line);
         let notes = stored.notes.into_iter().map(|n| dto::RowNote { line: n.line, note: n.note.to_string() }).collect();
         let report = dto::ImportReport {
+            encoding,
             rows,
             created: stored.created,
             updated: stored.updated,

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
-use clap::Args;
-use hes_api::dto::archive::{Fault, ImportReport, Page};
+use clap::{Args, ValueEnum};
+use hes_api::dto::archive::{Encoding, Fault, ImportReport, Page};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -24,6 +24,29 @@ const PAGE_ROWS: usize = 1000;
 pub(crate) struct Import {
     #[arg(value_name = "FILE", help = help::import_file())]
     file: PathBuf,
+    #[arg(long, value_enum, default_value_t = ImportEncoding::Auto, value_name = "ENCODING", help = help::import_encoding())]
+    encoding: ImportEncoding,
+}
+
+/// What the text of a file is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ImportEncoding {
+    /// UTF-8, or GBK where it is not that and reads like Chinese.
+    Auto,
+    #[value(name = "utf-8")]
+    Utf8,
+    #[value(name = "gbk", alias = "gb18030", alias = "gb2312")]
+    Gbk,
+}
+
+impl ImportEncoding {
+    const fn media_type(self) -> &'static str {
+        match self {
+            Self::Auto => "text/csv",
+            Self::Utf8 => "text/csv; charset=utf-8",
+            Self::Gbk => "text/csv; charset=gb18030",
+        }
+    }
 }
 
 impl Import {
@@ -32,7 +55,7 @@ impl Import {
         let csv = self.read()?;
         let client = common.client()?;
         let bar = common.progress().waiting(say::importing(self.file.display()));
-        let report: ImportReport = on_one_thread(client.post_csv(&[what], csv))?;
+        let report: ImportReport = on_one_thread(client.post_csv(&[what], self.encoding.media_type(), csv))?;
         bar.finish_and_clear();
         tell(common, &report)?;
         Ok(if report.refused.is_empty() { Exit::Done } else { Exit::Partly })
@@ -70,6 +93,9 @@ fn tell(common: &Common, report: &ImportReport) -> anyhow::Result<()> {
             }
         }
         out.table(&table)?;
+    }
+    if report.encoding == Encoding::Gb18030 {
+        out.toned(Tone::Faint, say::import_read_as_gbk())?;
     }
     for note in &report.notes {
         out.toned(Tone::Faint, say::import_note(note.line, told(&note.note)))?;

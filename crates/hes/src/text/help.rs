@@ -127,6 +127,10 @@ Columns, in any order, head line required:
   password(十六进制), state (active, not_commissioned, suspended, retired)               选填"
     }
     import_file() { en: "CSV file, or - for standard input", zh: "CSV 文件,- 表示标准输入" }
+    import_encoding() {
+        en: "What the file's text is written in; auto takes GBK where it is not UTF-8 and reads like Chinese",
+        zh: "文件的文字编码;auto 对不是 UTF-8 而像中文的文件按 GBK 读取"
+    }
     meter_list() { en: "List meters", zh: "列出电表" }
     meter_list_area() { en: "Only those of an area", zh: "只列某台区" }
     meter_list_channel() { en: "Only those on a channel", zh: "只列某通道" }

@@ -162,6 +162,10 @@ messages! {
         en: "{rows} rows: {created} new, {updated} changed, {unchanged} unchanged, {refused} refused",
         zh: "共 {rows} 行:新增 {created},变更 {updated},未变 {unchanged},拒绝 {refused}"
     }
+    import_read_as_gbk() {
+        en: "the file was read as GBK (GB 18030); --encoding utf-8 reads it otherwise",
+        zh: "文件按 GBK(GB 18030)读取;如有误请用 --encoding utf-8"
+    }
     import_note(line, note) { en: "line {line}: {note}", zh: "第 {line} 行:{note}" }
     state_not_commissioned() { en: "not commissioned", zh: "未投运" }
     state_active() { en: "active", zh: "运行" }

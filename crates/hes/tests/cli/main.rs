@@ -5,6 +5,7 @@ mod chinese;
 mod config;
 mod decode;
 mod help;
+mod import;
 mod program;
 mod raw;
 mod served;

@@ -112,7 +112,7 @@ impl Site {
     async fn import_one(&self, client: &Client, what: &str) -> anyhow::Result<u64> {
         let file = self.archive_dir().join(format!("{what}.csv"));
         let csv = std::fs::read(&file).with_context(|| say::file_unreadable(file.display()))?;
-        let report: ImportReport = client.post_csv(&[what], csv).await?;
+        let report: ImportReport = client.post_csv(&[what], "text/csv; charset=utf-8", csv).await?;
         let refused = report.refused.first().and_then(|row| Some((row.line, row.faults.first()?.reason.clone())));
         if let Some((line, reason)) = refused {
             anyhow::bail!(say::demo_row_refused(file.display(), line, reason));

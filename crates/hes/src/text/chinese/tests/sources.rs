@@ -52,14 +52,13 @@ const OTHER_CALLS: [&str; 18] = [
     "serde",
 ];
 /// Texts that are something else than a message: answers of tools, media types.
-const NO_MESSAGES: [&str; 11] = [
+const NO_MESSAGES: [&str; 10] = [
     "PRAGMA user_version = {number}",
     "a permit that is not used lets nothing out",
     "Insert second",
     "Delete second",
     "Not synchronised",
     "Failed to deserialize query string: ",
-    "text/plain; version=0.0.4; charset=utf-8",
     "dial_in packet:{packet}",
     "dial_in frame:{address}",
     "{minutes} min {} s",
@@ -120,7 +119,13 @@ fn is_message(text: &str) -> bool {
         || literal.contains("r.slot")
         || literal.contains("until_day")
         || statement.count() > 1;
-    words > 1 && literal.contains(' ') && !super::is_chinese(text) && !is_sql && !NO_MESSAGES.contains(&text)
+    let is_media_type = text.starts_with("text/");
+    words > 1
+        && !is_media_type
+        && literal.contains(' ')
+        && !super::is_chinese(text)
+        && !is_sql
+        && !NO_MESSAGES.contains(&text)
 }
 
 fn rust_files(folder: &Path) -> Vec<PathBuf> {
