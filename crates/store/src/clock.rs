@@ -103,11 +103,14 @@ impl Store {
         from: UtcMicros,
         to: UtcMicros,
     ) -> Result<Vec<(ChannelName, UtcMicros)>, StoreError> {
-        let rows = sqlx::query("SELECT channel, at FROM clock_broadcast WHERE at >= ? AND at < ? ORDER BY at, channel")
-            .bind(from.0)
-            .bind(to.0)
-            .fetch_all(&self.inner.pool)
-            .await?;
+        let rows = sqlx::query(
+            "SELECT b.channel, b.at FROM channel AS c
+             CROSS JOIN clock_broadcast AS b ON b.channel = c.id AND b.at >= ? AND b.at < ? ORDER BY b.at, b.channel",
+        )
+        .bind(from.0)
+        .bind(to.0)
+        .fetch_all(&self.inner.pool)
+        .await?;
         rows.iter()
             .map(|row| Ok((self.inner.names.channels.name(row.try_get(0)?)?, UtcMicros(row.try_get(1)?))))
             .collect()

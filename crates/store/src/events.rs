@@ -77,6 +77,21 @@ pub struct EventFilter {
     pub channel: Option<ChannelName>,
 }
 
+macro_rules! event_rows {
+    ($meter:literal) => {
+        concat!(
+            "SELECT e.id, e.at, e.kind, e.severity, m.no, e.channel, e.detail
+             FROM event AS e LEFT JOIN meter AS m ON m.id = e.meter
+             WHERE e.id > ?1 AND (?2 IS NULL OR e.kind = ?2) AND (?4 IS NULL OR e.channel = ?4) AND ",
+            $meter,
+            " ORDER BY e.id LIMIT ?5"
+        )
+    };
+}
+const OF_ALL: &str = event_rows!("?3 IS NULL");
+/// By the index of its meter: the events of one are few, those of all are not.
+pub(crate) const OF_METER: &str = event_rows!("e.meter = ?3");
+
 impl Store {
     /// Stores an event.
     pub async fn event(&self, event: &Event) -> Result<(), StoreError> {
@@ -103,19 +118,15 @@ impl Store {
             },
             None => None,
         };
-        let rows = sqlx::query(
-            "SELECT e.id, e.at, e.kind, e.severity, m.no, e.channel, e.detail
-             FROM event AS e LEFT JOIN meter AS m ON m.id = e.meter
-             WHERE e.id > ?1 AND (?2 IS NULL OR e.kind = ?2) AND (?3 IS NULL OR e.meter = ?3)
-             AND (?4 IS NULL OR e.channel = ?4) ORDER BY e.id LIMIT ?5",
-        )
-        .bind(after)
-        .bind(filter.kind.as_deref())
-        .bind(filter.meter.map(|m| m.0))
-        .bind(channel)
-        .bind(i64::from(limit))
-        .fetch_all(&self.inner.pool)
-        .await?;
+        let sql = if filter.meter.is_some() { OF_METER } else { OF_ALL };
+        let rows = sqlx::query(sql)
+            .bind(after)
+            .bind(filter.kind.as_deref())
+            .bind(filter.meter.map(|m| m.0))
+            .bind(channel)
+            .bind(i64::from(limit))
+            .fetch_all(&self.inner.pool)
+            .await?;
         let corrupt = |what: &str| StoreError::corrupt(format!("event ({what})"));
         rows.iter()
             .map(|row| {

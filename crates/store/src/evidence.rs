@@ -164,13 +164,18 @@ impl Store {
 }
 
 /// What is removed once older than `store.history_days`. Readings, give-ups and the archive are kept for ever.
-const HISTORY: [&str; 7] = [
+pub(crate) const HISTORY: [&str; 7] = [
     "DELETE FROM failure WHERE id IN (SELECT id FROM failure WHERE at < ?1 LIMIT ?2)",
     "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE at < ?1 LIMIT ?2)",
-    "DELETE FROM clock_offset WHERE (meter, at) IN (SELECT meter, at FROM clock_offset WHERE at < ?1 LIMIT ?2)",
-    "DELETE FROM clock_broadcast WHERE (channel, at) IN (SELECT channel, at FROM clock_broadcast WHERE at < ?1 LIMIT ?2)",
-    "DELETE FROM outage WHERE (channel, from_at) IN (SELECT channel, from_at FROM outage WHERE until_at < ?1 LIMIT ?2)",
+    "DELETE FROM clock_offset WHERE (meter, at) IN
+     (SELECT c.meter, c.at FROM meter AS m CROSS JOIN clock_offset AS c ON c.meter = m.id AND c.at < ?1 LIMIT ?2)",
+    "DELETE FROM clock_broadcast WHERE (channel, at) IN
+     (SELECT b.channel, b.at FROM channel AS c CROSS JOIN clock_broadcast AS b ON b.channel = c.id AND b.at < ?1 LIMIT ?2)",
+    "DELETE FROM outage WHERE (channel, from_at) IN
+     (SELECT o.channel, o.from_at FROM channel AS c CROSS JOIN outage AS o ON o.channel = c.id AND o.from_at < ?1
+      WHERE o.until_at < ?1 LIMIT ?2)",
     "DELETE FROM on_demand_value WHERE (on_demand, n) IN
-     (SELECT v.on_demand, v.n FROM on_demand AS o JOIN on_demand_value AS v ON v.on_demand = o.id WHERE o.created_at < ?1 LIMIT ?2)",
+     (SELECT v.on_demand, v.n FROM on_demand AS o CROSS JOIN on_demand_value AS v ON v.on_demand = o.id
+      WHERE o.created_at < ?1 LIMIT ?2)",
     "DELETE FROM on_demand WHERE id IN (SELECT id FROM on_demand WHERE created_at < ?1 LIMIT ?2)",
 ];

@@ -54,8 +54,6 @@ pub struct FailureCount {
 /// A time in which a channel could not be used.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Outage {
-    /// Which channel.
-    pub channel: ChannelName,
     /// From when.
     pub from: UtcMicros,
     /// Until when; `None` while it lasts.
@@ -63,6 +61,19 @@ pub struct Outage {
     /// Why.
     pub cause: String,
 }
+
+macro_rules! failure_rows {
+    ($rest:literal) => {
+        concat!(
+            "SELECT f.id, f.at, f.meter, m.no, f.channel, f.plan, f.class, f.kind, f.detail, f.bytes
+             FROM failure AS f CROSS JOIN meter AS m ON m.id = f.meter WHERE f.id < ?1 ",
+            $rest
+        )
+    };
+}
+const OF_ALL: &str = failure_rows!("AND (?3 IS NULL) ORDER BY f.id DESC LIMIT ?2");
+/// By the index of its meter: the failures of one are few, those of all are not.
+pub(crate) const OF_METER: &str = failure_rows!("AND f.meter = ?3 ORDER BY f.id DESC LIMIT ?2");
 
 impl Store {
     /// Failures of a meter (or of all), latest first, from before row `before`.
@@ -72,16 +83,13 @@ impl Store {
         before: Option<i64>,
         limit: u32,
     ) -> Result<Vec<StoredFailure>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT f.id, f.at, f.meter, m.no, f.channel, f.plan, f.class, f.kind, f.detail, f.bytes
-             FROM failure AS f JOIN meter AS m ON m.id = f.meter
-             WHERE f.id < ?1 AND (?2 IS NULL OR f.meter = ?2) ORDER BY f.id DESC LIMIT ?3",
-        )
-        .bind(before.unwrap_or(i64::MAX))
-        .bind(meter.map(|m| m.0))
-        .bind(i64::from(limit))
-        .fetch_all(&self.inner.pool)
-        .await?;
+        let sql = if meter.is_some() { OF_METER } else { OF_ALL };
+        let rows = sqlx::query(sql)
+            .bind(before.unwrap_or(i64::MAX))
+            .bind(i64::from(limit))
+            .bind(meter.map(|m| m.0))
+            .fetch_all(&self.inner.pool)
+            .await?;
         rows.iter().map(|row| self.stored_failure(row)).collect()
     }
 
@@ -158,23 +166,29 @@ impl Store {
         turn.commit().await
     }
 
-    /// Outages that touch `from..to`, by channel and time.
-    pub async fn outages(&self, from: UtcMicros, to: UtcMicros) -> Result<Vec<Outage>, StoreError> {
+    /// Outages of a channel that touch `from..to`, in order.
+    pub async fn outages(
+        &self,
+        channel: &ChannelName,
+        from: UtcMicros,
+        to: UtcMicros,
+    ) -> Result<Vec<Outage>, StoreError> {
+        let Some(id) = self.inner.names.channels.id(channel) else { return Ok(Vec::new()) };
         let rows = sqlx::query(
-            "SELECT channel, from_at, until_at, cause FROM outage WHERE from_at < ? AND until_at > ? ORDER BY channel, from_at",
+            "SELECT from_at, until_at, cause FROM outage WHERE channel = ? AND from_at < ? AND until_at > ? ORDER BY from_at",
         )
+        .bind(id)
         .bind(to.0)
         .bind(from.0)
         .fetch_all(&self.inner.pool)
         .await?;
         rows.iter()
             .map(|row| {
-                let until: i64 = row.try_get(2)?;
+                let until: i64 = row.try_get(1)?;
                 Ok(Outage {
-                    channel: self.inner.names.channels.name(row.try_get(0)?)?,
-                    from: UtcMicros(row.try_get(1)?),
+                    from: UtcMicros(row.try_get(0)?),
                     until: (until != STILL).then_some(UtcMicros(until)),
-                    cause: row.try_get(3)?,
+                    cause: row.try_get(2)?,
                 })
             })
             .collect()

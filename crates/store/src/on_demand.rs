@@ -156,6 +156,24 @@ pub struct OnDemandRead {
     pub failures: Vec<OnDemandFailure>,
 }
 
+/// What a channel may take up. The index has the open reads only, and it is used only where that is said in its own words.
+macro_rules! due {
+    ($what:literal, $rest:literal) => {
+        concat!(
+            "SELECT ",
+            $what,
+            " FROM on_demand WHERE channel = ?1 AND state IN ('queued', 'running') AND state = 'queued' AND deadline_at > ?2 ",
+            $rest
+        )
+    };
+}
+pub(crate) const DUE: &str = due!("1", "LIMIT 1");
+pub(crate) const TAKE: &str = concat!(
+    "UPDATE on_demand SET state = 'running', started_at = ?2 WHERE id IN (",
+    due!("id", "ORDER BY id LIMIT ?3"),
+    ") RETURNING id, meter, request, requested_by, created_at, deadline_at, state, started_at, finished_at, outcome, clock"
+);
+
 impl Store {
     /// Queues a read of a meter for its channel. Refused as [`StoreError::Busy`] while too many wait there.
     pub async fn submit_read(
@@ -206,26 +224,13 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<OnDemandRead>, StoreError> {
         let Some(channel) = self.inner.names.channels.id(channel) else { return Ok(Vec::new()) };
-        let due =
-            sqlx::query("SELECT 1 FROM on_demand WHERE channel = ? AND state = 'queued' AND deadline_at > ? LIMIT 1")
-                .bind(channel)
-                .bind(now.0)
-                .fetch_optional(&self.inner.pool)
-                .await?;
+        let due = sqlx::query(DUE).bind(channel).bind(now.0).fetch_optional(&self.inner.pool).await?;
         if due.is_none() {
             return Ok(Vec::new());
         }
         let mut turn = self.inner.gate.begin(Urgency::Urgent, Durability::Process).await?;
-        let rows = sqlx::query(
-            "UPDATE on_demand SET state = 'running', started_at = ?2 WHERE id IN
-             (SELECT id FROM on_demand WHERE channel = ?1 AND state = 'queued' AND deadline_at > ?2 ORDER BY id LIMIT ?3)
-             RETURNING id, meter, request, requested_by, created_at, deadline_at, state, started_at, finished_at, outcome, clock",
-        )
-        .bind(channel)
-        .bind(now.0)
-        .bind(i64::from(limit))
-        .fetch_all(turn.connection())
-        .await?;
+        let rows =
+            sqlx::query(TAKE).bind(channel).bind(now.0).bind(i64::from(limit)).fetch_all(turn.connection()).await?;
         turn.commit().await?;
         self.on_demand_changed();
         let mut reads = rows.iter().map(on_demand).collect::<Result<Vec<_>, _>>()?;

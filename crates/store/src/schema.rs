@@ -7,7 +7,8 @@ use sqlx::{Row, SqliteConnection};
 use crate::OpenError;
 
 /// Every migration in order; its number is its place, from 1. A released one is never edited.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/sqlite/0001_initial.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("../migrations/sqlite/0001_initial.sql"), include_str!("../migrations/sqlite/0002_by_time.sql")];
 
 /// The schema this program writes.
 pub const SCHEMA: i64 = MIGRATIONS.len() as i64;
@@ -42,7 +43,8 @@ async fn apply(connection: &mut SqliteConnection, number: i64, sql: &'static str
     }
     .await;
     if done.is_err() {
-        sqlx::query("ROLLBACK").execute(&mut *connection).await?;
+        // Where SQLite ended the transaction itself, as on a full disk, there is none to roll back. The first error tells.
+        drop(sqlx::query("ROLLBACK").execute(&mut *connection).await);
     }
     done.map(drop)
 }
@@ -87,6 +89,40 @@ mod tests {
             let kept = sqlx::query("SELECT value FROM meta WHERE key = 'kept'").fetch_one(&mut old).await.unwrap();
             assert_eq!(kept.get::<String, _>(0), "yes");
             migrate(&mut old, dir.path()).await.unwrap();
+        }
+    }
+
+    async fn plan(connection: &mut SqliteConnection, statement: &'static str) -> Vec<String> {
+        // One of ours, and only explained.
+        let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
+        let rows = sqlx::query(explain).fetch_all(connection).await.unwrap();
+        rows.iter().map(|row| row.get(3)).collect()
+    }
+
+    #[tokio::test]
+    async fn what_is_asked_often_is_found_by_an_index_and_what_is_old_without_reading_what_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut connection = empty(dir.path()).await;
+        migrate(&mut connection, dir.path()).await.unwrap();
+        for (statement, index) in [
+            (crate::on_demand::DUE, "on_demand_open"),
+            (crate::on_demand::TAKE, "on_demand_open"),
+            (crate::failures::OF_METER, "failure_by_meter"),
+            (crate::events::OF_METER, "event_by_meter"),
+            (crate::archive::meters::STAYS_OF_METER, "installation_by_meter"),
+            (crate::archive::meters::STAYS_AT_SERVICE_POINT, "installation_by_service_point"),
+        ] {
+            let steps = plan(&mut connection, statement).await;
+            assert!(steps.iter().any(|step| step.contains(index)), "{steps:?}: {statement}");
+            assert!(!steps.iter().any(|step| step.starts_with("SCAN")), "{steps:?}: {statement}");
+        }
+        for statement in crate::evidence::HISTORY {
+            let steps = plan(&mut connection, statement).await;
+            // From meter to meter or channel to channel, with a look at each.
+            let scans = |step: &&String| {
+                step.starts_with("SCAN") && !step.starts_with("SCAN m ") && !step.starts_with("SCAN c ")
+            };
+            assert_eq!(steps.iter().find(scans), None, "{statement}");
         }
     }
 

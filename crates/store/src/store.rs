@@ -73,10 +73,12 @@ impl Store {
         schema::migrate(&mut connection, &file).await?;
         let vault = identify(&mut connection, &zone, key, &file).await?;
         let names = Arc::new(Names::load(&mut connection).await.map_err(|e| failed(into_sqlx(e)))?);
-        sqlx::query("UPDATE on_demand SET state = 'queued', started_at = NULL WHERE state = 'running'")
-            .execute(&mut connection)
-            .await
-            .map_err(failed)?;
+        sqlx::query(
+            "UPDATE on_demand SET state = 'queued', started_at = NULL WHERE state IN ('queued', 'running') AND state = 'running'",
+        )
+        .execute(&mut connection)
+        .await
+        .map_err(failed)?;
         let pool = SqlitePoolOptions::new()
             .max_connections(config.read_connections.max(1))
             .connect_with(read_options(&file))

@@ -59,10 +59,11 @@ impl Store {
     /// Every area, by code.
     pub async fn areas(&self) -> Result<Vec<AreaView>, StoreError> {
         let rows = sqlx::query(
-            "SELECT a.code, a.name, r.code, r.name,
-                    (SELECT count(*) FROM service_point_area AS p JOIN installation AS i
-                     ON i.service_point = p.service_point AND i.until_at = ?1 WHERE p.area = a.id AND p.until_day = ?1)
+            "SELECT a.code, a.name, r.code, r.name, coalesce(n.meters, 0)
              FROM area AS a
+             LEFT JOIN (SELECT p.area, count(*) AS meters FROM installation AS i
+                        JOIN service_point_area AS p ON p.service_point = i.service_point AND p.until_day = ?1
+                        WHERE i.until_at = ?1 GROUP BY p.area) AS n ON n.area = a.id
              LEFT JOIN area_reader AS ar ON ar.area = a.id AND ar.until_day = ?1
              LEFT JOIN reader AS r ON r.id = ar.reader
              ORDER BY a.code",

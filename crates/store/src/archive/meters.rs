@@ -4,8 +4,9 @@ use hes_model::{
     AreaCode, ChannelName, CommAddress, CustomerNo, Effective, GroupName, InstallationId, Meter, MeterId, MeterNo,
     MeterSpec, MeterState, Protocol, ReaderCode, ServicePointNo, Transformers, UtcMicros,
 };
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
+use sqlx::query::Query;
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
+use sqlx::{Row, Sqlite};
 
 use super::STILL;
 use crate::names::parse_name;
@@ -41,7 +42,7 @@ pub struct InstallationView {
     pub effective: Effective,
     /// Behind which transformers.
     pub transformers: Transformers,
-    /// The area that feeds the service point (at its end, for a past one).
+    /// The area that feeds the service point now.
     pub area: Option<AreaCode>,
     /// The area's name.
     pub area_name: Option<String>,
@@ -98,6 +99,28 @@ macro_rules! meter_columns {
          LEFT JOIN customer AS k ON k.id = pc.customer "
     };
 }
+
+macro_rules! stays {
+    ($whose:literal) => {
+        concat!(
+            "SELECT m.id, m.no, i.id, i.from_at, i.until_at, i.ct, i.pt, p.no, a.code, a.name, r.code, k.no, k.name
+             FROM installation AS i
+             JOIN meter AS m ON m.id = i.meter
+             JOIN service_point AS p ON p.id = i.service_point
+             LEFT JOIN service_point_area AS pa ON pa.service_point = p.id AND pa.until_day = ?1
+             LEFT JOIN area AS a ON a.id = pa.area
+             LEFT JOIN area_reader AS ar ON ar.area = a.id AND ar.until_day = ?1
+             LEFT JOIN reader AS r ON r.id = ar.reader
+             LEFT JOIN service_point_customer AS pc ON pc.service_point = p.id AND pc.until_day = ?1
+             LEFT JOIN customer AS k ON k.id = pc.customer
+             WHERE ",
+            $whose,
+            " = ?2 AND i.until_at > i.from_at ORDER BY i.from_at, i.id"
+        )
+    };
+}
+pub(crate) const STAYS_OF_METER: &str = stays!("i.meter");
+pub(crate) const STAYS_AT_SERVICE_POINT: &str = stays!("p.no");
 
 impl Store {
     /// One meter by its number.
@@ -181,37 +204,19 @@ impl Store {
 
     /// Every period of a meter, oldest first.
     pub async fn installations(&self, meter: MeterId) -> Result<Vec<InstallationView>, StoreError> {
-        self.installation_views(Some(meter), None).await
+        self.installation_views(sqlx::query(STAYS_OF_METER).bind(STILL).bind(meter.0)).await
     }
 
     /// Every period at a service point, oldest first.
     pub async fn installations_at(&self, service_point: &ServicePointNo) -> Result<Vec<InstallationView>, StoreError> {
-        self.installation_views(None, Some(service_point)).await
+        self.installation_views(sqlx::query(STAYS_AT_SERVICE_POINT).bind(STILL).bind(service_point.as_str())).await
     }
 
     async fn installation_views(
         &self,
-        meter: Option<MeterId>,
-        service_point: Option<&ServicePointNo>,
+        query: Query<'_, Sqlite, SqliteArguments>,
     ) -> Result<Vec<InstallationView>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT m.id, m.no, i.id, i.from_at, i.until_at, i.ct, i.pt, p.no, a.code, a.name, r.code, k.no, k.name
-             FROM installation AS i
-             JOIN meter AS m ON m.id = i.meter
-             JOIN service_point AS p ON p.id = i.service_point
-             LEFT JOIN service_point_area AS pa ON pa.service_point = p.id AND pa.until_day = ?3
-             LEFT JOIN area AS a ON a.id = pa.area
-             LEFT JOIN area_reader AS ar ON ar.area = a.id AND ar.until_day = ?3
-             LEFT JOIN reader AS r ON r.id = ar.reader
-             LEFT JOIN service_point_customer AS pc ON pc.service_point = p.id AND pc.until_day = ?3
-             LEFT JOIN customer AS k ON k.id = pc.customer
-             WHERE (i.meter = ?1 OR p.no = ?2) AND i.until_at > i.from_at ORDER BY i.from_at, i.id",
-        )
-        .bind(meter.map(|m| m.0))
-        .bind(service_point.map(|p| p.as_str()))
-        .bind(STILL)
-        .fetch_all(&self.inner.pool)
-        .await?;
+        let rows = query.fetch_all(&self.inner.pool).await?;
         rows.iter()
             .map(|row| {
                 let no = parse_meter_no(row.try_get(1)?)?;

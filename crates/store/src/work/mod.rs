@@ -559,8 +559,7 @@ impl<'a> Pass<'a> {
             .filter(|(meter, _, kind, _)| *kind == FailureKind::NotHeld && hangs(meter))
             .collect();
         let Some(earliest) = unexplained.iter().map(|(_, slot, ..)| slot.time).min() else { return Ok(()) };
-        let mut outages = self.store.outages(earliest, self.query.now).await?;
-        outages.retain(|o| o.channel == self.query.channel);
+        let outages = self.store.outages(&self.query.channel, earliest, self.query.now).await?;
         let meters: BTreeSet<i64> = unexplained.iter().map(|(meter, ..)| meter.0).collect();
         let last = self.last_failures(&meters).await?;
         for (meter, slot, kind, detail) in &mut unexplained {
