@@ -7,6 +7,7 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 use hes_sim::{Fleet, RunningChannel, StartOptions};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
 
 /// Simulated DL/T 645 meters on pseudo-terminals and TCP.
 #[derive(Debug, Parser)]
@@ -38,6 +39,9 @@ struct Run {
     /// Where the head-end listens for modems, instead of what the file says.
     #[arg(long, value_name = "ADDR")]
     dial: Option<SocketAddr>,
+    /// End when standard input is closed too, as it is when whoever started this ends, however it ends.
+    #[arg(long)]
+    until_stdin_closes: bool,
 }
 
 /// What is printed when everything answers.
@@ -77,12 +81,34 @@ async fn run(args: Run) -> anyhow::Result<()> {
             .with_context(|| format!("writing the archive to {}", folder.display()))?;
     }
     announce(&running, control)?;
+    let starter_gone = async {
+        match args.until_stdin_closes {
+            // Its sender goes away at the end of the input.
+            true => drop(stdin_closed().await),
+            false => std::future::pending().await,
+        }
+    };
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
+        () = starter_gone => {}
     }
     running.stop().await;
     Ok(())
+}
+
+/// Answers at the end of standard input; what comes before it is passed over.
+///
+/// On a thread of its own, as a read that has begun can't be called off: the runtime would wait for it at its end.
+fn stdin_closed() -> oneshot::Receiver<()> {
+    let (closed, seen) = oneshot::channel::<()>();
+    std::thread::spawn(move || {
+        if let Err(error) = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink()) {
+            tracing::warn!(%error, "standard input cannot be read");
+        }
+        drop(closed);
+    });
+    seen
 }
 
 fn announce(running: &hes_sim::RunningFleet, control: Option<SocketAddr>) -> anyhow::Result<()> {

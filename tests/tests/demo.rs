@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use hes_tests::binaries;
-use hes_tests::process::{Finished, Running, finish};
+use hes_tests::process::{Finished, Running, finish, wait_for};
 use nix::sys::signal::Signal;
 
 /// A serial bus, a serial server and a module that calls; one meter says nothing.
@@ -89,6 +89,20 @@ fn an_interrupt_ends_the_head_end_and_the_fleet() {
     // Nobody holds the database, nobody answers.
     assert_eq!(hes(folder.path(), &["db", "check"]).code, 0);
     assert_eq!(hes(folder.path(), &["status"]).code, 3);
-    let fleet = std::fs::read_to_string(folder.path().join("demo/ports/bus"));
-    assert!(fleet.is_err(), "the fleet's ports are gone with it");
+    assert!(!has_port(folder.path()), "the fleet's ports are gone with it");
+}
+
+#[test]
+fn a_demo_that_is_killed_takes_its_fleet_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut running = Running::start("hes demo", &mut demo(folder.path(), &[]));
+    while !running.line().contains("9 simulated meters") {}
+    assert!(has_port(folder.path()));
+    running.kill();
+    wait_for("the end of the fleet", || (!has_port(folder.path())).then_some(()));
+}
+
+/// Whether the fleet has its pseudo-terminal: it takes the link away when it ends.
+fn has_port(folder: &Path) -> bool {
+    std::fs::symlink_metadata(folder.join("demo/ports/bus")).is_ok()
 }

@@ -22,7 +22,7 @@ const STOP: Duration = Duration::from_secs(10);
 /// Longest ready line read.
 const READY_MAX_BYTES: u64 = 16 << 20;
 
-/// A running `hes-sim`; killed with the demo, however the demo ends.
+/// A running `hes-sim`. It ends with the demo, however the demo ends: the other end of its standard input is here.
 #[derive(Debug)]
 pub(super) struct Fleet {
     child: Child,
@@ -49,7 +49,8 @@ impl Fleet {
             .arg("--ptys")
             .arg(site.ports_dir())
             .args(["--dial", &dial_in.to_string()])
-            .stdin(Stdio::null())
+            .arg("--until-stdin-closes")
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log)
             // Its own group: Ctrl-C reaches the demo only, which ends the fleet after the head-end.
