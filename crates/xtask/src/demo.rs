@@ -1,13 +1,17 @@
 //! `cargo xtask demo`: from a fresh clone to a running head-end with a fleet to read.
 
+use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::command::{cargo, run as execute, target_dir};
 
-/// Builds both programs, then runs `hes demo` with the rest of the command line.
+/// Builds both programs, then becomes `hes demo` with the rest of the command line: a Ctrl-C is the demo's alone, and the
+/// prompt comes back when it has stopped everything.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
     execute(&mut cargo(&["build", "--locked", "--package", "hes", "--package", "hes-sim", "--bins"]))?;
-    execute(Command::new(target_dir().join("debug/hes")).arg("demo").args(arguments))
+    let hes = target_dir().join("debug/hes");
+    let error = Command::new(&hes).arg("demo").args(arguments).exec();
+    Err(error).with_context(|| format!("can't start {}", hes.display()))
 }

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::command::{cargo, run as execute, succeeds};
 
@@ -28,7 +28,10 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
 
 fn targets() -> Result<Vec<String>> {
     let output = fuzz("list").output().context("cargo fuzz list")?;
-    Ok(String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect())
+    let targets: Vec<_> = String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect();
+    let failed = || format!("cargo fuzz list names no target: {}", String::from_utf8_lossy(&output.stderr));
+    ensure!(output.status.success() && !targets.is_empty(), failed());
+    Ok(targets)
 }
 
 /// On a stable toolchain the sanitizer flags need `RUSTC_BOOTSTRAP`.

@@ -19,7 +19,7 @@ pub(crate) fn format_and_clippy() -> Result<()> {
     )
 }
 
-/// Licences, sources and bans always; advisories only where their database can be fetched.
+/// Licences, sources and bans. Not advisories, whose database not every machine can fetch: `cargo deny check` does them too.
 fn deny() -> Result<()> {
     if !succeeds(&mut cargo(&["deny", "--version"])) {
         execute(&mut cargo(&["install", "cargo-deny", "--locked", "--version", "0.20.2"]))?;
