@@ -93,6 +93,20 @@ fn a_meter_is_read_by_address_register_code_and_data_item() {
 }
 
 #[test]
+fn a_data_item_that_takes_several_frames_is_shown_whole() {
+    let bench = Bench::new();
+    let registers: Vec<String> = (0..64).map(|tariff| format!("{tariff:02}000000")).collect();
+    bench.0.control(&json!({
+        "op": "set_item", "meter": "000000020001", "item": "0001FF00", "value": registers.concat(),
+    }));
+    let answer = json_of(&["read", "--direct", &bench.tcp("bench-tcp"), "0001FF00"]);
+    let items = answer["items"][0]["items"].as_array().unwrap();
+    let values: Vec<_> = items.iter().map(|item| item["value"].as_str().unwrap().to_owned()).collect();
+    let true_values: Vec<_> = (0..64).map(|tariff| format!("0.{tariff:02}")).collect();
+    assert_eq!(values, true_values, "{answer}");
+}
+
+#[test]
 fn frozen_values_and_the_clock_are_read_without_a_server() {
     let bench = Bench::new();
     let target = bench.tcp("bench-tcp");

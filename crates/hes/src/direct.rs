@@ -97,10 +97,6 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// Exchanges told so far: each dialogue numbers its own from 0.
-    pub(crate) fn exchanges(&self) -> usize {
-        self.outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Exchange(_))).count()
-    }
     /// What dialogues have said so far, in order.
     pub(crate) fn into_outcomes(self) -> Vec<Outcome> {
         self.outcomes

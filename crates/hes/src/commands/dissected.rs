@@ -23,16 +23,6 @@ pub(crate) fn write_all(writer: &mut dyn Write, out: Output, bytes: &[u8], optio
     Ok(())
 }
 
-/// The values of every frame in `bytes`.
-pub(crate) fn items_in(bytes: &[u8]) -> Vec<Item> {
-    let frames = pieces(bytes).into_iter().filter_map(|piece| bytes.get(piece.range()));
-    let explained = frames.filter_map(|frame| match decode(frame, &Options::PERSON) {
-        Decoded::Explained(explained) => explained.items,
-        Decoded::Rejected(_) => None,
-    });
-    explained.flatten().collect()
-}
-
 /// A heading, the values and the fields.
 pub(crate) fn write(writer: &mut dyn Write, out: Output, explained: &Explained) -> anyhow::Result<()> {
     let about = explained.title.as_ref().map(|label| pick(&label.en, &label.zh)).unwrap_or_default();

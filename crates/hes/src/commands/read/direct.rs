@@ -2,7 +2,7 @@
 
 use clap::Args;
 use hes_api::dto::reads::ReadClock;
-use hes_dissect::Item;
+use hes_dissect::{Item, item_values};
 use hes_driver::dlt645::DataId;
 use hes_driver::dlt645::direct::{Found, ItemAnswer, detect, read_address, read_item};
 use hes_driver::{Model, Outcome, perform};
@@ -16,7 +16,7 @@ use jiff::tz::TimeZone;
 use super::answer::{Answer, Missing, Value};
 use super::what::{Chosen, WhatArgs, named_or_usual};
 use crate::cli::{Common, on_one_thread};
-use crate::commands::dissected::{self, items_in};
+use crate::commands::dissected;
 use crate::commands::raw::{exchange_document, protocol, show_exchange};
 use crate::direct::{DirectTarget, World};
 use crate::exit::{Exit, UsageError};
@@ -53,8 +53,6 @@ struct Asked {
 #[derive(Debug)]
 struct ItemRead {
     item: DataId,
-    /// Exchanges on the line before it.
-    first_exchange: usize,
     answer: Result<ItemAnswer, Failure>,
 }
 
@@ -97,16 +95,10 @@ impl DirectArgs {
                 None
             }
         };
-        for ItemRead { item, first_exchange, answer } in items {
+        for ItemRead { item, answer } in items {
             match answer {
-                Ok(ItemAnswer::Data { proof, .. }) => {
-                    let values = heard
-                        .exchanges
-                        .get(first_exchange + proof)
-                        .map(|proof| items_in(&proof.answer))
-                        .unwrap_or_default();
-                    heard.items.push((item, values));
-                }
+                // The data of all frames: a value may begin in one and end in the next.
+                Ok(ItemAnswer::Data { data, .. }) => heard.items.push((item, item_values(item, &data))),
                 Ok(ItemAnswer::Refused { errors }) => heard.refused.push((item, errors.to_string())),
                 Err(failure) => heard.refused.push((item, failure.to_string())),
             }
@@ -158,9 +150,8 @@ impl DirectArgs {
         }
         let mut items = Vec::new();
         for &item in &asked.items {
-            let first_exchange = world.exchanges();
             let answer = read_item(&meter, item, link, world).await;
-            items.push(ItemRead { item, first_exchange, answer });
+            items.push(ItemRead { item, answer });
         }
         (spoken.map(|()| meter), items)
     }
