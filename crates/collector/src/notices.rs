@@ -49,11 +49,14 @@ async fn store_one(store: &Store, notice: Notice) -> Result<(), hes_store::Store
             tracing::error!(%channel, %kept, %refused, "two live devices claim one identity; the second was refused");
             ledger.duplicate_identity(&channel, &detail, now).await
         }
-        Notice::Unknown(device) => {
+        Notice::Unknown { device, calls } => {
             let identity = device.identity.as_ref().map_or_else(|| first_bytes(&device), identity_text);
-            tracing::warn!(peer = %device.peer, %identity, reason = device.refusal.code(), "a device was not let in");
+            // One that calls again and again is warned of once.
+            if device.calls == calls {
+                tracing::warn!(peer = %device.peer, %identity, reason = device.refusal.code(), "a device was not let in");
+            }
             let remote = device.peer.to_string();
-            store.unknown_device(&identity, &remote, device.last_seen).await
+            store.unknown_device(&identity, &remote, calls, device.last_seen).await
         }
     }
 }

@@ -26,16 +26,23 @@ pub struct UnknownDevice {
 }
 
 impl Store {
-    /// Notes a device that was refused.
-    pub async fn unknown_device(&self, identity: &str, remote: &str, at: UtcMicros) -> Result<(), StoreError> {
+    /// Notes a device that was refused, so many times since it was last noted.
+    pub async fn unknown_device(
+        &self,
+        identity: &str,
+        remote: &str,
+        calls: u64,
+        at: UtcMicros,
+    ) -> Result<(), StoreError> {
         let mut turn = self.inner.gate.begin(Urgency::Normal, Durability::Process).await?;
         sqlx::query(
-            "INSERT INTO unknown_device (identity, remote, first_at, last_at, count) VALUES (?1, ?2, ?3, ?3, 1)
-             ON CONFLICT (identity, remote) DO UPDATE SET last_at = max(last_at, excluded.last_at), count = count + 1",
+            "INSERT INTO unknown_device (identity, remote, first_at, last_at, count) VALUES (?1, ?2, ?3, ?3, ?4)
+             ON CONFLICT (identity, remote) DO UPDATE SET last_at = max(last_at, excluded.last_at), count = count + excluded.count",
         )
         .bind(short(identity))
         .bind(short(remote))
         .bind(at.0)
+        .bind(i64::try_from(calls).unwrap_or(i64::MAX))
         .execute(turn.connection())
         .await?;
         sqlx::query(

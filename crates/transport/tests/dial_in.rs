@@ -169,7 +169,7 @@ async fn an_unknown_device_is_closed_counted_and_listed_with_its_first_words() {
     let mut station = Station::start([&by_packet("east", "MODULE-7")], quick()).await;
     let mut stranger = station.call(b"MODULE-8").await;
     assert!(is_closed(&mut stranger).await);
-    let Notice::Unknown(device) = station.notice().await else { panic!("a notice of the unknown device") };
+    let Notice::Unknown { device, calls: 1 } = station.notice().await else { panic!("a notice of the unknown device") };
     assert_eq!(device.identity, Some(Registration::Packet("MODULE-8".into())));
     assert_eq!((device.first_bytes.as_slice(), device.refusal), (&b"MODULE-8"[..], Refusal::Unknown));
     assert_eq!(station.dial_in.unknown(), vec![device]);

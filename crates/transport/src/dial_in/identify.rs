@@ -56,6 +56,8 @@ pub(super) fn look(bytes: &[u8], heard: Heard, allowed: &Allowed, identify: &dyn
         let by = Registration::FirstFrame(address);
         return match allowed.by_address(address) {
             Some(channel) => Look::Known { channel: channel.clone(), by },
+            // What the module says of itself tells more than the meter behind it.
+            None if is_text(packet) => Look::Unknown(Registration::Packet(as_text(packet))),
             None => Look::Unknown(by),
         };
     }
@@ -148,6 +150,15 @@ mod tests {
     fn a_packet_right_in_front_of_a_frame_is_known_by_the_packet() {
         let bytes = [&b"SIM-1"[..], &toy::frame(9, b"hello")].concat();
         assert_eq!(name(look(&bytes, Heard::Flowing, &allowed(), &ByToy)).as_deref(), Some("one"));
+    }
+
+    #[test]
+    fn a_stranger_is_listed_under_its_packet_also_when_its_meter_has_answered() {
+        let stranger = [&b"SIM-77\r\n"[..], &toy::frame(8, b"asked")].concat();
+        let packet = Registration::Packet("SIM-77".into());
+        assert_eq!(look(&stranger, Heard::Flowing, &allowed(), &ByToy), Look::Unknown(packet));
+        let ours = [&b"SIM-77\r\n"[..], &toy::frame(7, b"asked")].concat();
+        assert_eq!(name(look(&ours, Heard::Flowing, &allowed(), &ByToy)).as_deref(), Some("by-frame"));
     }
 
     #[test]

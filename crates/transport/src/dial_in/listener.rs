@@ -18,7 +18,7 @@ use super::identify::{Heard, Look, look};
 use super::pending::{Pending, Place};
 use super::presence::Proof;
 use super::sessions::{Alarm, Claim, Sessions, Settled, TakeoverLimits};
-use super::unknown::{Seen, UnknownDevices};
+use super::unknown::UnknownDevices;
 use super::{Allowed, Conflict, Identify, Presence, Refusal, UnknownDevice};
 use crate::line::Stream;
 use crate::{DialConfig, Line, ListenerConfig, Medium, OpenError, TransportConfig, TransportMetrics, dial};
@@ -60,8 +60,13 @@ pub enum Notice {
         /// How it was found out.
         conflict: Conflict,
     },
-    /// A device that was not let in and is new in the list.
-    Unknown(UnknownDevice),
+    /// A device that was not let in.
+    Unknown {
+        /// Which, as the list has it.
+        device: UnknownDevice,
+        /// Its calls since the last notice of it, this one included.
+        calls: u64,
+    },
 }
 
 /// The listener's side towards channels: hands out places where a module's line arrives, and lists who was refused.
@@ -282,11 +287,10 @@ impl Shared {
     fn refuse(&self, peer: IpAddr, refusal: Refusal, identity: Option<Registration>, bytes: &[u8]) {
         self.metrics.refused(refusal.code());
         let now = jiff::Timestamp::now().into();
-        let (device, seen) = self.unknown().add(peer, refusal, identity, bytes, now);
+        let (device, untold) = self.unknown().add(peer, refusal, identity, bytes, now);
         // A duplicate has an alarm of its own.
-        if seen == Seen::First && refusal != Refusal::Duplicate {
-            tracing::info!(%peer, reason = refusal.code(), "refused a device that dialled in");
-            self.notify(Notice::Unknown(device));
+        if let Some(calls) = untold.filter(|_| refusal != Refusal::Duplicate) {
+            self.notify(Notice::Unknown { device, calls });
         }
     }
 

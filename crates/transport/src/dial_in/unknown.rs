@@ -6,6 +6,9 @@ use hes_model::{Registration, UtcMicros};
 
 /// Most bytes of a device's first words that are kept.
 const FIRST_BYTES_MAX: usize = 64;
+/// How long calls of one device are only counted after it was told of: one that calls without a pause is not written down
+/// each time.
+const TOLD_AGAIN_AFTER_MICROS: i64 = 1_000_000;
 
 /// Why a connection was not let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -65,21 +68,23 @@ pub struct UnknownDevice {
 pub(super) struct UnknownDevices {
     kept: usize,
     /// In the order of their last call.
-    devices: Vec<UnknownDevice>,
+    entries: Vec<Entry>,
 }
 
-/// Whether a device was in the list already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Seen {
-    First,
-    Again,
+#[derive(Debug)]
+struct Entry {
+    device: UnknownDevice,
+    told_at: UtcMicros,
+    /// Calls since then.
+    untold: u64,
 }
 
 impl UnknownDevices {
     pub(super) fn new(kept: u32) -> Self {
-        Self { kept: usize::try_from(kept.max(1)).unwrap_or(usize::MAX), devices: Vec::new() }
+        Self { kept: usize::try_from(kept.max(1)).unwrap_or(usize::MAX), entries: Vec::new() }
     }
 
+    /// Counts a call. With it come the calls that nobody was told of yet, this one included, when it is time to tell.
     pub(super) fn add(
         &mut self,
         peer: IpAddr,
@@ -87,25 +92,27 @@ impl UnknownDevices {
         identity: Option<Registration>,
         bytes: &[u8],
         now: UtcMicros,
-    ) -> (UnknownDevice, Seen) {
+    ) -> (UnknownDevice, Option<u64>) {
         let peer = peer.to_canonical();
-        let same = |d: &UnknownDevice| d.peer == peer && d.refusal == refusal && d.identity == identity;
-        let known = self.devices.iter().position(same).map(|at| self.devices.remove(at));
-        let seen = if known.is_some() { Seen::Again } else { Seen::First };
-        if self.devices.len() >= self.kept {
-            self.devices.remove(0);
+        let same = |e: &Entry| e.device.peer == peer && e.device.refusal == refusal && e.device.identity == identity;
+        let known = self.entries.iter().position(same).map(|at| self.entries.remove(at));
+        if self.entries.len() >= self.kept {
+            self.entries.remove(0);
         }
-        let (first_seen, calls) = known.map_or((now, 0), |d| (d.first_seen, d.calls));
+        let due = known.as_ref().is_none_or(|e| now.since(e.told_at) >= TOLD_AGAIN_AFTER_MICROS);
+        let untold = known.as_ref().map_or(0, |e| e.untold) + 1;
+        let told_at = known.as_ref().filter(|_| !due).map_or(now, |e| e.told_at);
+        let (first_seen, calls) = known.map_or((now, 0), |e| (e.device.first_seen, e.device.calls));
         let first_bytes = bytes.iter().copied().take(FIRST_BYTES_MAX).collect();
         let device =
             UnknownDevice { peer, refusal, identity, first_bytes, first_seen, last_seen: now, calls: calls + 1 };
-        self.devices.push(device.clone());
-        (device, seen)
+        self.entries.push(Entry { device: device.clone(), told_at, untold: if due { 0 } else { untold } });
+        (device, due.then_some(untold))
     }
 
     /// The latest caller first.
     pub(super) fn list(&self) -> Vec<UnknownDevice> {
-        self.devices.iter().rev().cloned().collect()
+        self.entries.iter().rev().map(|entry| entry.device.clone()).collect()
     }
 }
 
@@ -119,13 +126,18 @@ mod tests {
         let packet = |s: &str| Some(Registration::Packet(s.into()));
         let peer = IpAddr::from([192, 0, 2, 1]);
         let mut add = |s: &str, at| list.add(peer, Refusal::Unknown, packet(s), s.as_bytes(), UtcMicros(at)).1;
-        assert_eq!(
-            [add("a", 1), add("b", 2), add("a", 3), add("c", 4)],
-            [Seen::First, Seen::First, Seen::Again, Seen::First]
-        );
+        assert_eq!([add("a", 1), add("b", 2), add("a", 3), add("c", 4)], [Some(1), Some(1), None, Some(1)]);
         let listed = list.list();
         assert_eq!(listed.iter().map(|d| d.identity.clone()).collect::<Vec<_>>(), [packet("c"), packet("a")]);
         assert_eq!((listed[1].first_seen, listed[1].last_seen, listed[1].calls), (UtcMicros(1), UtcMicros(3), 2));
+    }
+
+    #[test]
+    fn every_call_is_told_of_once_and_those_of_a_hurried_device_together() {
+        let mut list = UnknownDevices::new(9);
+        let mut call = |at| list.add([192, 0, 2, 1].into(), Refusal::Silent, None, &[], UtcMicros(at)).1;
+        let told: Vec<_> = [0, 400_000, 999_999, 1_000_000, 1_500_000, 60_000_000].map(&mut call).into();
+        assert_eq!(told, [Some(1), None, None, Some(3), None, Some(2)]);
     }
 
     #[test]
