@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use hes_driver::Env as _;
 use hes_model::{
     CapturedAt, Failure, FailureKind, MeterClock, MeterId, NoValue, Obis, Observation, Observed, Quality, Reading,
     Series, UtcMicros,
@@ -59,9 +60,10 @@ impl Task {
             None => (self.asked.slot_of_neighbour(value.slot)?, Wanted::CameAlong),
         };
         let received = proof.received_at;
+        let latched = value.latched.and_then(|MeterClock(latched)| notes.zone().to_timestamp(latched).ok());
         let captured = match value.series {
             Series::Instant => received.0,
-            Series::Interval(_) | Series::Daily | Series::Monthly => slot,
+            Series::Interval(_) | Series::Daily | Series::Monthly => latched.map_or(slot, UtcMicros::from),
         };
         let reading = Reading {
             meter: self.meter,
@@ -70,7 +72,7 @@ impl Task {
             slot,
             value: value.value.clone(),
             occurred: value.occurred,
-            meter_clock: value.slot,
+            meter_clock: value.latched.or(value.slot),
             captured: CapturedAt(captured),
             received,
             quality: Quality::Good,
@@ -332,7 +334,7 @@ fn clock_reading(seen: &ClockSeen, background: &Background) -> ClockReading {
 mod tests {
     use std::collections::BTreeMap;
 
-    use hes_driver::{Env, Outcome};
+    use hes_driver::Outcome;
     use hes_model::{ExchangeProof, ModelName, Quantity, ReceivedAt, Transformers, Unit};
     use hes_validation::{DemandTimes, Known};
     use jiff::civil::date;
@@ -387,6 +389,7 @@ mod tests {
                 register,
                 series: Series::Daily,
                 slot,
+                latched: None,
                 value: Observed::Number(Quantity::new(mantissa, 2, Unit::Kwh)),
                 occurred: None,
                 proof,
@@ -481,6 +484,29 @@ mod tests {
     }
 
     #[test]
+    fn a_settlement_is_captured_on_the_meters_day_and_belongs_to_its_month() {
+        let month = UtcMicros::from(zone().to_timestamp(date(2026, 3, 1).at(0, 0, 0, 0)).expect("in range"));
+        let batch = batches(Series::Monthly, &[(IMPORT, month)], &zone(), 100).into_iter().next().expect("one batch");
+        let task = Task { meter: MeterId(1), series: Some(Series::Monthly), asked: batch.asked };
+        let mut notes = notes(&[]);
+        let received_at = ReceivedAt(slot(20));
+        let proof = ExchangeProof { request: vec![1], answer: vec![2], sent_at: received_at.0, received_at };
+        notes.outcome(Outcome::Exchange(proof));
+        notes.outcome(Outcome::Value(Observation {
+            register: IMPORT,
+            series: Series::Monthly,
+            slot: stamp(1),
+            latched: stamp(15),
+            value: Observed::Number(Quantity::new(1_000, 2, Unit::Kwh)),
+            occurred: None,
+            proof: 0,
+        }));
+        let settled = settle(&task, &notes, Ok(()), &[]);
+        let reading = &settled.readings[0].0;
+        assert_eq!((reading.slot, reading.captured.0, reading.meter_clock), (month, slot(15), stamp(15)));
+    }
+
+    #[test]
     fn the_tariffs_a_block_brings_along_are_judged_and_not_stored() {
         let task = task(&[(IMPORT, slot(10))]);
         let mut notes = notes(&[(IMPORT, stamp(10), 300)]);
@@ -488,7 +514,15 @@ mod tests {
             let register = IMPORT.with_tariff(tariff);
             let value = Observed::Number(Quantity::new(mantissa, 2, Unit::Kwh));
             let (series, slot) = (Series::Daily, stamp(10));
-            notes.outcome(Outcome::Value(Observation { register, series, slot, value, occurred: None, proof: 0 }));
+            notes.outcome(Outcome::Value(Observation {
+                register,
+                series,
+                slot,
+                latched: None,
+                value,
+                occurred: None,
+                proof: 0,
+            }));
         }
         let settled = settle(&task, &notes, Ok(()), &[]);
         assert_eq!(settled.readings.len(), 1);

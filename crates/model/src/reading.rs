@@ -31,8 +31,11 @@ pub struct Observation {
     pub register: Obis,
     /// Which series of that register.
     pub series: Series,
-    /// The latch or interval time in the meter's civil clock. `None` for a value of now.
+    /// The latch or interval time in the meter's civil clock, for a settlement the month it is of. `None` for a value of
+    /// now.
     pub slot: Option<MeterClock>,
+    /// When it was latched by the meter's clock, where its slot does not say so: a settlement, on the meter's own day.
+    pub latched: Option<MeterClock>,
     /// The number.
     pub value: Observed,
     /// When the value occurred, by the meter's clock, where the meter says so (a maximum demand).

@@ -250,7 +250,7 @@ fn slot(day: Date) -> Option<MeterClock> {
 
 fn observation(taken: taking::Taken, day: Date, proof: usize) -> Observation {
     let taking::Taken { register, value, occurred } = taken;
-    Observation { register, series: Series::Daily, slot: slot(day), value, occurred, proof }
+    Observation { register, series: Series::Daily, slot: slot(day), latched: None, value, occurred, proof }
 }
 
 fn missing<L: Exchange, E: Env>(dialogue: &mut Dialogue<'_, L, E>, registers: &[Obis], day: Date, failure: &Failure) {

@@ -19,7 +19,7 @@ pub(super) async fn read<L: Exchange, E: Env>(
         match finding {
             Finding::Value(Taken { register, value, occurred }, proof) => {
                 let series = Series::Instant;
-                dialogue.value(Observation { register, series, slot: None, value, occurred, proof });
+                dialogue.value(Observation { register, series, slot: None, latched: None, value, occurred, proof });
             }
             Finding::Missing(register, failure) => dialogue.missing(register, None, failure),
         }

@@ -287,7 +287,7 @@ impl Records {
         }
         values.extend(record.said.values);
         for Taken { register, value, occurred } in values {
-            dialogue.value(Observation { register, series, slot, value, occurred, proof });
+            dialogue.value(Observation { register, series, slot, latched: None, value, occurred, proof });
         }
     }
 }

@@ -10,7 +10,7 @@ use hes_dlt645::items::History;
 use hes_dlt645::{DataId, Dialect};
 use hes_model::{Failure, FailureKind, MeterClock, Obis, Observation, Series};
 use jiff::SignedDuration;
-use jiff::civil::{Date, Time};
+use jiff::civil::{Date, DateTime, Time};
 
 use super::civil;
 use super::clock::{self, Shown};
@@ -48,8 +48,8 @@ pub(super) async fn read<L: Exchange, E: Env>(
     };
     for &month in months.iter().rev() {
         let failure = match days.place(month, shown.meter, depth) {
-            Place::Index(back) => {
-                read_month(dialogue, registers, Month { month, back }, &days, &shown).await?;
+            Place::Latched { at, back } => {
+                read_month(dialogue, registers, Month { month, at, back }, &days, &shown).await?;
                 continue;
             }
             Place::NotYet { at } => Failure::new(
@@ -153,16 +153,17 @@ fn day_hour(data: &[u8]) -> Option<DayHour> {
     DayHour::new(number(day)?, number(hour)?)
 }
 
-/// A month, and how many settlements ago it was settled.
+/// A month, when the meter settled it, and how many settlements ago.
 struct Month {
     month: Date,
+    at: DateTime,
     back: u8,
 }
 
 async fn read_month<L: Exchange, E: Env>(
     dialogue: &mut Dialogue<'_, L, E>,
     registers: &[Obis],
-    Month { month, back }: Month,
+    Month { month, at, back }: Month,
     days: &SettlementDays,
     shown: &Shown,
 ) -> Result<(), Failure> {
@@ -178,7 +179,8 @@ async fn read_month<L: Exchange, E: Env>(
         match finding {
             Finding::Value(Taken { register, value, occurred }, proof) => {
                 let series = Series::Monthly;
-                dialogue.value(Observation { register, series, slot: slot(month), value, occurred, proof });
+                let latched = Some(MeterClock(at));
+                dialogue.value(Observation { register, series, slot: slot(month), latched, value, occurred, proof });
             }
             Finding::Missing(register, failure) => dialogue.missing(register, slot(month), failure),
         }

@@ -35,8 +35,13 @@ impl DayHour {
 /// Where the settlement of a month stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
-    /// The n-th last, from 1.
-    Index(u8),
+    /// Latched and still kept.
+    Latched {
+        /// When, by the meter's clock.
+        at: DateTime,
+        /// The n-th last, from 1.
+        back: u8,
+    },
     /// Not latched yet.
     NotYet {
         /// When it will be, by the meter's clock.
@@ -60,7 +65,7 @@ impl SettlementDays {
         }
         let since = self.latched(month, now).filter(|at| *at >= wanted).take(usize::from(depth) + 1).count();
         match u8::try_from(since) {
-            Ok(index) if index <= depth => Place::Index(index),
+            Ok(back) if back <= depth => Place::Latched { at: wanted, back },
             _ => Place::TooOld,
         }
     }
@@ -96,6 +101,9 @@ mod tests {
         let day = |(day, hour)| DayHour::new(day, hour).unwrap();
         SettlementDays::new(day(first), others.iter().copied().map(day).collect())
     }
+    fn latched(at: DateTime, back: u8) -> Place {
+        Place::Latched { at, back }
+    }
     const NOW: DateTime = date(2026, 11, 24).at(10, 0, 0, 0);
 
     #[test]
@@ -103,9 +111,9 @@ mod tests {
         let first_of_month = days((1, 0), &[]);
         for (month, place) in [
             (date(2026, 12, 1), Place::NotYet { at: date(2026, 12, 1).at(0, 0, 0, 0) }),
-            (date(2026, 11, 1), Place::Index(1)),
-            (date(2026, 10, 1), Place::Index(2)),
-            (date(2025, 12, 1), Place::Index(12)),
+            (date(2026, 11, 1), latched(date(2026, 11, 1).at(0, 0, 0, 0), 1)),
+            (date(2026, 10, 1), latched(date(2026, 10, 1).at(0, 0, 0, 0), 2)),
+            (date(2025, 12, 1), latched(date(2025, 12, 1).at(0, 0, 0, 0), 12)),
             (date(2025, 11, 1), Place::TooOld),
         ] {
             assert_eq!(first_of_month.place(month, NOW, 12), place, "{month}");
@@ -116,15 +124,16 @@ mod tests {
     fn a_settlement_day_late_in_the_month_moves_the_count() {
         let late = days((25, 6), &[]);
         assert_eq!(late.place(date(2026, 11, 1), NOW, 12), Place::NotYet { at: date(2026, 11, 25).at(6, 0, 0, 0) });
-        assert_eq!(late.place(date(2026, 10, 1), NOW, 12), Place::Index(1));
-        assert_eq!(late.place(date(2026, 11, 1), date(2026, 11, 25).at(6, 0, 0, 0), 12), Place::Index(1));
+        assert_eq!(late.place(date(2026, 10, 1), NOW, 12), latched(date(2026, 10, 25).at(6, 0, 0, 0), 1));
+        let at = date(2026, 11, 25).at(6, 0, 0, 0);
+        assert_eq!(late.place(date(2026, 11, 1), at, 12), latched(at, 1));
     }
 
     #[test]
     fn further_settlement_days_stand_between_the_months() {
         let twice = days((1, 0), &[(15, 0)]);
-        assert_eq!(twice.place(date(2026, 11, 1), NOW, 12), Place::Index(2));
-        assert_eq!(twice.place(date(2026, 10, 1), NOW, 12), Place::Index(4));
+        assert_eq!(twice.place(date(2026, 11, 1), NOW, 12), latched(date(2026, 11, 1).at(0, 0, 0, 0), 2));
+        assert_eq!(twice.place(date(2026, 10, 1), NOW, 12), latched(date(2026, 10, 1).at(0, 0, 0, 0), 4));
         assert_eq!(days((1, 0), &[(1, 0)]), days((1, 0), &[]), "the same day twice is one settlement");
     }
 

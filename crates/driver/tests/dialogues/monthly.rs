@@ -71,6 +71,13 @@ fn a_meter_that_settles_late_in_the_month_is_counted_by_its_own_day() {
 }
 
 #[test]
+fn a_settlement_says_when_the_meter_latched_it() {
+    let (_, world, _) = read(MIDDLE, &[OCT], |meter| meter.with(0x0400_0B01, "1220"));
+    let latched: Vec<_> = world.values().into_iter().map(|value| value.latched).collect();
+    assert_eq!(latched, [Some(MeterClock(date(2026, 10, 20).at(12, 0, 0, 0))); 2]);
+}
+
+#[test]
 fn a_second_settlement_day_stands_between_two_months() {
     let (_, world, _) = read(MIDDLE, &[NOV], |meter| meter.with(0x0400_0B01, "0001").with(0x0400_0B02, "0015"));
     assert_eq!(total(&world, NOV), Some(102));
