@@ -4,12 +4,13 @@
 //! memory of silent meters, and is woken by finished dialogues, on-demand reads, changes of the archive, the link, and
 //! the clock. A panic in a dialogue is counted and costs that dialogue; one in here restarts the channel.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use hes_model::{ChannelConfig, Class, ClockSync, Failure, FailureKind, MeterId, Request, Series, UtcMicros};
 use hes_store::{Age, OnDemandFailure, OnDemandRead, Store, StoreError};
+use hes_validation::Identity;
 use jiff::civil::Date;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -90,6 +91,8 @@ pub(crate) struct Channel {
     last_look: Instant,
     /// Whether the store knows the channel as down. At the start it may, from before a restart.
     outage_noted: bool,
+    /// Meters that told another number of their own than the archive has.
+    strangers: HashSet<MeterId>,
     /// When each meter's alerts were last raised.
     alerted: HashMap<(MeterId, Alert), Date>,
 }
@@ -123,6 +126,7 @@ impl Channel {
             next_retry: None,
             last_look: now,
             outage_noted: true,
+            strangers: HashSet::new(),
             alerted: HashMap::new(),
         }
     }
@@ -182,6 +186,7 @@ impl Channel {
         self.silence.retain(|meter| meters.contains_key(&meter));
         self.drift.retain(|meter| meters.contains_key(&meter));
         self.clock_waits.retain(|meter, _| meters.contains_key(meter));
+        self.strangers.retain(|meter| meters.contains_key(meter));
         self.alerted.retain(|(meter, _), _| meters.contains_key(meter));
         Ok(())
     }
@@ -287,8 +292,11 @@ impl Channel {
         self.start(job, None);
     }
 
-    fn start(&mut self, job: Job, deadline: Option<UtcMicros>) {
+    fn start(&mut self, mut job: Job, deadline: Option<UtcMicros>) {
         let (meter, class) = (job.meter.id, job.class);
+        if self.strangers.contains(&meter) {
+            job.identity = Identity::Another;
+        }
         let about = match job.cause {
             Cause::Plan(_) => About::Planned(meter, class),
             Cause::OnDemand(_) => About::Read,
@@ -433,6 +441,10 @@ impl Channel {
             }
         });
         self.shared.metrics.dead_meters(&self.config.name, self.silence.dead());
+        match report.identity {
+            Identity::Another => self.strangers.insert(meter),
+            Identity::Unquestioned => self.strangers.remove(&meter),
+        };
         self.raise_alerts(&report, now).await?;
         if matches!(report.cause, Cause::Plan(_)) && report.class == Class::Clock {
             self.clock_checked(&report);
@@ -460,6 +472,14 @@ impl Channel {
         }
         if report.backwards > 0 {
             alerts.push((Alert::Backwards, "its registers show less than before: was the meter exchanged?".to_owned()));
+        }
+        if let Some(number) = report.other_number {
+            let (number, no) = (format!("{number:012}"), &report.meter.no);
+            let detail = format!(
+                "it tells {number} as its own number, the archive has {no}: if the meter was exchanged, enter the \
+                 exchange; its values are suspect until then"
+            );
+            alerts.push((Alert::AnotherMeter, detail));
         }
         if let Some(clock) = &report.clock
             && self.drift.seen(report.meter(), clock) == Verdict::TooFarOff

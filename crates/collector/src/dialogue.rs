@@ -2,10 +2,12 @@
 
 use hes_driver::{Exchange, perform};
 use hes_model::{Failure, FailureKind, MeterSpec, Request};
+use hes_store::StoreError;
 use hes_validation::{Background, Limits};
 use jiff::tz::TimeZone;
 
 use crate::batch::{Asked, batches};
+use crate::history::History;
 use crate::notebook::Notebook;
 use crate::settle::Task;
 
@@ -23,16 +25,19 @@ pub(crate) struct Terms<'a> {
 
 /// Asks again at once for what came damaged or is suspect, and for the known values that contradict it, which join the
 /// task; `ended` is how the dialogue went so far. Returns how it ended, and how many further requests there were.
+///
+/// What is known reaches as far as what was asked: a meter that gives known values anew is held against those before.
 pub(crate) async fn ask_again<L: Exchange>(
     task: &mut Task,
     terms: Terms<'_>,
-    background: &Background,
+    history: &History<'_>,
+    background: &mut Background,
     link: &mut L,
     notes: &mut Notebook,
     mut ended: Result<(), Failure>,
-) -> (Result<(), Failure>, usize) {
+) -> Result<(Result<(), Failure>, usize), StoreError> {
     let mut requests = 0;
-    let Some(series) = task.series else { return (ended, requests) };
+    let Some(series) = task.series else { return Ok((ended, requests)) };
     for _ in 0..terms.at_once {
         if !may_go_on(&ended, notes) {
             break;
@@ -55,8 +60,9 @@ pub(crate) async fn ask_again<L: Exchange>(
                 break;
             }
         }
+        *background = history.around(task, notes, &terms).await?;
     }
-    (ended, requests)
+    Ok((ended, requests))
 }
 
 /// Asks once.

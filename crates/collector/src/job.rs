@@ -9,12 +9,13 @@ use std::sync::Arc;
 use hes_driver::{Exchange, perform};
 use hes_model::{ChannelName, Class, Failure, FailureKind, MeterId, Obis, PlanName, Request, Series, UtcMicros};
 use hes_store::{ClockReading, DialogueRecord, OnDemandFailure, OnDemandId, Retry, Slot, Store, StoreError};
-use hes_validation::{Background, Limits, Rule};
+use hes_validation::{Identity, Limits, Rule};
 use jiff::tz::TimeZone;
 
 use crate::batch::{Asked, Batch};
 use crate::config::RetryConfig;
 use crate::dialogue::{Terms, ask_again};
+use crate::history::History;
 use crate::ledger::{Ledger, Metered};
 use crate::metrics::{CollectorMetrics, Outcome};
 use crate::notebook::{Notebook, wall_clock};
@@ -52,6 +53,8 @@ pub(crate) struct Job {
     pub(crate) task: Task,
     /// Dialogues in vain before this one, where there were any.
     pub(crate) tried: BTreeMap<Slot, u32>,
+    /// What the last dialogue left it for: another meter is asked for its number until it tells the right one.
+    pub(crate) identity: Identity,
 }
 
 /// What a job came to.
@@ -68,6 +71,10 @@ pub(crate) struct Report {
     pub(crate) failed: usize,
     pub(crate) clock: Option<ClockReading>,
     pub(crate) backwards: usize,
+    /// Whether it was this meter at all.
+    pub(crate) identity: Identity,
+    /// The number of its own the meter told, when that is not the archive's.
+    pub(crate) other_number: Option<u64>,
     pub(crate) wrong_address: Option<String>,
 }
 
@@ -86,7 +93,15 @@ impl Job {
     /// Slots of a plan.
     pub(crate) fn of_batch(meter: Arc<Metered>, class: Class, plan: PlanName, batch: Batch) -> Self {
         let task = Task { meter: meter.id, series: Some(batch.series), asked: batch.asked };
-        Self { meter, class, cause: Cause::Plan(plan), request: batch.request, task, tried: BTreeMap::new() }
+        Self {
+            meter,
+            class,
+            cause: Cause::Plan(plan),
+            request: batch.request,
+            task,
+            tried: BTreeMap::new(),
+            identity: Identity::Unquestioned,
+        }
     }
 
     /// The clock of a meter, for a plan.
@@ -99,6 +114,7 @@ impl Job {
             request: Request::Clock,
             task,
             tried: BTreeMap::new(),
+            identity: Identity::Unquestioned,
         }
     }
 
@@ -111,7 +127,15 @@ impl Job {
         series: Option<Series>,
     ) -> Self {
         let task = Task { meter: meter.id, series, asked };
-        Self { meter, class: Class::OnDemand, cause: Cause::OnDemand(id), request, task, tried: BTreeMap::new() }
+        Self {
+            meter,
+            class: Class::OnDemand,
+            cause: Cause::OnDemand(id),
+            request,
+            task,
+            tried: BTreeMap::new(),
+            identity: Identity::Unquestioned,
+        }
     }
 
     /// Holds the dialogue over `link` and stores what it brings.
@@ -124,7 +148,6 @@ impl Job {
         let running = Running::begin(&desk, self.class);
         let ended = perform(&self.meter.spec, &self.request, &mut link, &mut notes).await;
         hes_failpoint::hit("collector.job.after_answer");
-        let background = self.background(&desk, &notes).await?;
         let terms = Terms {
             meter: &self.meter.spec,
             zone: &desk.zone,
@@ -132,15 +155,27 @@ impl Job {
             at_once: desk.retry.at_once,
             slots_per_request: desk.slots_per_dialogue,
         };
-        let (ended, again) = ask_again(&mut self.task, terms, &background, &mut link, &mut notes, ended).await;
+        let mut history = History::of(&self.meter, self.identity, Ledger::of(&desk.store));
+        if let (Some(series), Ok(()), false) = (self.task.series, &ended, notes.values.is_empty()) {
+            history.look_at_clock(series, &desk.channel, &terms, &mut link, &mut notes).await?;
+        }
+        let mut background = history.around(&self.task, &notes, &terms).await?;
+        let task = &mut self.task;
+        let (ended, again) = ask_again(task, terms, &history, &mut background, &mut link, &mut notes, ended).await?;
         desk.metrics.asked_at_once.inc_by(again as u64);
+        let is_doubted = self.identity == Identity::Another || self.task.contradicts(&notes, &background, &desk.limits);
+        if is_doubted && ended.is_ok() && !notes.values.is_empty() {
+            history.look_at_number(&terms, &mut link, &mut notes).await;
+        }
+        background.identity = history.identity;
+        let (identity, other_number) = (history.identity, history.other_number);
         drop(running);
         drop(link);
         let now = wall_clock();
         let failure = ended.as_ref().err().cloned();
         let settled = self.task.settle(&notes, ended, &background, &desk.limits, now);
         self.count(&desk, &settled, failure.as_ref());
-        let report = self.report(&notes, &settled, failure.clone());
+        let report = self.report(&notes, &settled, failure.clone(), (identity, other_number));
         let on_demand_failures = on_demand_failures(&settled, failure);
         let record = self.record(&desk, notes, settled, now);
         hes_failpoint::hit("collector.job.before_record");
@@ -151,15 +186,6 @@ impl Job {
             hes_failpoint::hit("collector.job.after_finish_read");
         }
         Ok(report)
-    }
-
-    /// Good values around what was read; nothing is looked up when nothing was read.
-    async fn background(&self, desk: &Desk, notes: &Notebook) -> Result<Background, StoreError> {
-        let registers: BTreeSet<Obis> = notes.values.iter().map(|value| value.register).collect();
-        let connection = desk.limits.connection(&self.meter.spec.model, self.meter.transformers);
-        Ledger::of(&desk.store)
-            .background(&self.meter, connection, self.task.series, &registers, self.task.asked.span())
-            .await
     }
 
     fn record(&self, desk: &Desk, notes: Notebook, settled: Settled, now: UtcMicros) -> DialogueRecord {
@@ -190,7 +216,13 @@ impl Job {
         record
     }
 
-    fn report(&self, notes: &Notebook, settled: &Settled, ended: Option<Failure>) -> Report {
+    fn report(
+        &self,
+        notes: &Notebook,
+        settled: &Settled,
+        ended: Option<Failure>,
+        (identity, other_number): (Identity, Option<u64>),
+    ) -> Report {
         let backwards = |quality: &hes_model::Quality| match quality {
             hes_model::Quality::Suspect(rules) => rules.iter().any(|rule| rule == Rule::Backwards.id()),
             hes_model::Quality::Good => false,
@@ -207,6 +239,8 @@ impl Job {
             failed: settled.open.len() + settled.given_up.len(),
             clock: settled.clock,
             backwards: settled.readings.iter().filter(|(reading, _)| backwards(&reading.quality)).count(),
+            identity,
+            other_number,
             wrong_address: wrong_address.map(|attempt| attempt.failure.detail.clone()),
         }
     }

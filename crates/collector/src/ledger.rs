@@ -5,14 +5,12 @@ use std::ops::Deref;
 use std::time::Duration;
 
 use hes_driver::{Model, capabilities};
-use hes_model::{
-    ChannelName, Class, ClockSync, MeterId, MeterSpec, Obis, PlanName, Protocol, Series, Transformers, UtcMicros,
-};
+use hes_model::{ChannelName, Class, ClockSync, MeterId, MeterSpec, Obis, PlanName, Series, Transformers, UtcMicros};
 use hes_store::{
     Age, ChannelMeter, ClockDue, Event, KnownValue, MemoryDepth, MeterFilter, OpenSlot, Severity, Store, StoreError,
     WorkQuery,
 };
-use hes_validation::{Background, Connection, DemandTimes, Known};
+use hes_validation::Known;
 
 use crate::agenda::{What, Work};
 use crate::turnstile::Learned;
@@ -59,6 +57,8 @@ pub(crate) enum Alert {
     WrongAddress,
     /// Its registers went back.
     Backwards,
+    /// It tells another number of its own than the archive has.
+    AnotherMeter,
     /// Its clock is too far off for a broadcast.
     ClockFarOff,
 }
@@ -69,6 +69,7 @@ impl Alert {
         match self {
             Alert::WrongAddress => "wrong_address",
             Alert::Backwards => "registers_backwards",
+            Alert::AnotherMeter => "meter_number_differs",
             Alert::ClockFarOff => "clock_far_off",
         }
     }
@@ -130,30 +131,25 @@ impl<'a> Ledger<'a> {
         Ok(Missing { work, more: !found.complete, next_retry: found.next_retry, sync: found.sync })
     }
 
-    /// What is known of a meter around the slots from `span`, for registers of which something was read.
-    pub(crate) async fn background(
+    /// Good values of a meter around the slots from `span`, for registers of which something was read.
+    pub(crate) async fn known(
         self,
-        meter: &Metered,
-        connection: Connection,
-        series: Option<Series>,
+        meter: MeterId,
+        series: Series,
         registers: &BTreeSet<Obis>,
-        span: Option<(UtcMicros, UtcMicros)>,
-    ) -> Result<Background, StoreError> {
+        (from, to): (UtcMicros, UtcMicros),
+    ) -> Result<BTreeMap<Obis, Vec<Known>>, StoreError> {
         let mut known: BTreeMap<Obis, Vec<Known>> = BTreeMap::new();
-        let mut clock_offset_seconds = None;
-        if let (Some(series), Some((from, to)), false) = (series, span, registers.is_empty()) {
-            let wanted: Vec<_> = registers.iter().flat_map(|register| compared_with(*register, series)).collect();
-            for value in self.0.known_values(meter.id, &wanted, from, to).await? {
-                known.entry(value.register).or_default().push(as_known(&value));
-            }
-            clock_offset_seconds = self.0.last_clock(meter.id).await?.map(|clock| clock.offset_ms / 1000);
+        let wanted: Vec<_> = registers.iter().flat_map(|register| compared_with(*register, series)).collect();
+        for value in self.0.known_values(meter, &wanted, from, to).await? {
+            known.entry(value.register).or_default().push(as_known(&value));
         }
-        let demand_times = match meter.spec.protocol {
-            Protocol::Dlt645v2007 => DemandTimes::Told,
-            Protocol::Dlt645v1997 => DemandTimes::Apart,
-        };
-        let zone = self.0.calendar().zone().clone();
-        Ok(Background { zone, connection, demand_times, clock_offset_seconds, known })
+        Ok(known)
+    }
+
+    /// How far off a meter's clock was at the last check, in seconds, and when that was.
+    pub(crate) async fn last_clock(self, meter: MeterId) -> Result<Option<(i64, UtcMicros)>, StoreError> {
+        Ok(self.0.last_clock(meter).await?.map(|clock| (clock.offset_ms / 1000, clock.at)))
     }
 
     /// What was learned of the reply times of a channel's meters before. Nothing, if it cannot be had: it is learned again.

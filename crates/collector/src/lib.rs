@@ -13,6 +13,7 @@ mod dialogue;
 mod drift;
 mod frame_log;
 mod held_back;
+mod history;
 mod host_clock;
 mod host_watch;
 mod job;

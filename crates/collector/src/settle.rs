@@ -12,6 +12,7 @@ use hes_model::{
 };
 use hes_store::{ClockReading, FailedAttempt, GiveUp, Slot};
 use hes_validation::{Background, Limits, Rule, judge};
+use jiff::tz::TimeZone;
 
 use crate::batch::Asked;
 use crate::notebook::{ClockSeen, Notebook};
@@ -125,6 +126,11 @@ impl Task {
         again.into_iter().collect()
     }
 
+    /// Whether values contradict what is known of their registers, read again or not.
+    pub(crate) fn contradicts(&self, notes: &Notebook, background: &Background, limits: &Limits) -> bool {
+        self.judged(notes, background, limits).iter().any(|(reading, _)| contradicts_neighbours(&reading.quality))
+    }
+
     /// Slots about which nothing was said at all.
     pub(crate) fn unanswered(&self, notes: &Notebook) -> Vec<(Obis, UtcMicros)> {
         let values = self.readings(notes);
@@ -147,7 +153,7 @@ impl Task {
     ) -> Settled {
         let mut settled = Settled {
             unasked: notes.values.len() - self.readings(notes).len(),
-            clock: notes.clock.map(|clock| clock_reading(&clock, background)),
+            clock: notes.clock.map(|clock| clock_reading(&clock, &background.zone)),
             ..Settled::default()
         };
         let mut filled: BTreeMap<Slot, bool> = BTreeMap::new();
@@ -313,9 +319,9 @@ fn without_repeats(readings: Vec<(Reading, usize)>) -> Vec<(Reading, usize)> {
     readings.into_iter().filter(|(reading, _)| is_new(reading)).collect()
 }
 
-fn clock_reading(seen: &ClockSeen, background: &Background) -> ClockReading {
+pub(crate) fn clock_reading(seen: &ClockSeen, zone: &TimeZone) -> ClockReading {
     let MeterClock(civil) = seen.meter;
-    let ambiguous = background.zone.to_ambiguous_timestamp(civil);
+    let ambiguous = zone.to_ambiguous_timestamp(civil);
     let nearest = [ambiguous.earlier(), ambiguous.later()]
         .into_iter()
         .flatten()
@@ -336,7 +342,7 @@ mod tests {
 
     use hes_driver::Outcome;
     use hes_model::{ExchangeProof, ModelName, Quantity, ReceivedAt, Transformers, Unit};
-    use hes_validation::{DemandTimes, Known};
+    use hes_validation::{DemandTimes, Identity, Known};
     use jiff::civil::date;
     use jiff::tz::TimeZone;
 
@@ -374,6 +380,7 @@ mod tests {
             zone: zone(),
             connection: Limits::default().connection(&ModelName::new("x").expect("a name"), Transformers::DIRECT),
             demand_times: DemandTimes::Told,
+            identity: Identity::Unquestioned,
             clock_offset_seconds: None,
             known: BTreeMap::from([(IMPORT, known.clone()), (EXPORT, known)]),
         }

@@ -334,6 +334,124 @@ async fn on_a_hostile_line_no_good_value_is_wrong_beyond_the_rounding_of_tariffs
 }
 
 #[tokio::test]
+async fn an_old_check_of_a_clock_convicts_nothing_before_the_clock_was_looked_at_again() {
+    for (offset, doubted) in [(0, false), (7200, true)] {
+        let fleet = one_bus(1) + &format!("[[meter]]\naddress = '{FIRST}'\nclock_offset_s = {offset}.0\n");
+        let town = Town::found(&fleet, 3).await;
+        let (meter, at) = (town.meter(FIRST).await, UtcMicros(now().0 - 100 * DAY));
+        let channel = "bus".parse().expect("a name");
+        let mut check = hes_store::DialogueRecord::new(meter, channel, None, hes_model::Class::Clock);
+        let shown = hes_model::MeterClock(town.zone.to_datetime(at.timestamp()));
+        check.clock =
+            Some(hes_store::ClockReading { meter_clock: shown, at, offset_ms: 7_200_000, uncertainty_ms: 0, proof: 0 });
+        check.exchanges.push(hes_model::ExchangeProof {
+            request: vec![0x68],
+            answer: vec![0x68],
+            sent_at: at,
+            received_at: hes_model::ReceivedAt(at),
+        });
+        let permit = town.store.writer().reserve(0).await.expect("room");
+        town.store.writer().record(permit, check).await.expect("stored");
+        town.plan("daily", daily(), Window::ALWAYS).await;
+        let running = town.collect(quick()).await;
+        until_stored(&running, 4 * 5).await;
+        running.stop().await;
+        let stored = readings(&town.store, meter, Series::Daily, Versions::Current).await;
+        let suspect = |version: &ReadingVersion| version.reading.quality == Quality::Suspect(vec!["V06".into()]);
+        assert_eq!(
+            stored.iter().filter(|version| suspect(version)).count(),
+            if doubted { 20 } else { 0 },
+            "{offset} s"
+        );
+        let looked = town.store.last_clock(meter).await.expect("the store answers").expect("a check");
+        assert!(looked.at > at && (looked.offset_ms - i64::from(offset) * 1000).abs() < 3000, "{looked:?}");
+    }
+}
+
+/// What a freeze holds that shows so many hundredths of a kilowatt-hour, all in the first tariff.
+fn freeze_of(hundredths: u32) -> Vec<u8> {
+    let digits = format!("{hundredths:08}");
+    let value = (0..8).step_by(2).rev().map(|at| u8::from_str_radix(&digits[at..at + 2], 16).expect("digits"));
+    let value: Vec<u8> = value.collect();
+    [&value[..], &value, &[0; 12]].concat()
+}
+
+/// Reads some days of a meter, puts another in its place that has freezes of its own, and reads today; the events then.
+async fn exchanged_without_a_word(number: Option<u64>) -> (Town, Vec<String>) {
+    let town = Town::found(&one_bus(1), 5).await;
+    let today = town.zone.to_datetime(now().timestamp()).date();
+    let ago = |days: i64| today.saturating_sub(jiff::Span::new().days(days));
+    let mut plan = town.plan_of("daily", daily(), Window::ALWAYS);
+    plan.effective.until = Some(today);
+    town.store.put_plan(&plan, now()).await.expect("the plan is taken");
+    let running = town.collect(quick()).await;
+    until_stored(&running, 5 * 5).await;
+    running.stop().await;
+    for days in 0..=12_u32 {
+        let latched = hes_sim::civil::Civil::from_datetime(ago(days.into()).at(0, 0, 0, 0));
+        let shown = freeze_of(500 - 20 * days);
+        town.fleet.fleet().with_meter(FIRST, |meter, _| meter.force_freeze(0x0506_0100, latched, shown.clone()));
+    }
+    if let Some(number) = number {
+        let digits = format!("{number:012}");
+        let low_first = (0..12).step_by(2).rev().map(|at| u8::from_str_radix(&digits[at..at + 2], 16).expect("digits"));
+        town.fleet.fleet().with_meter(FIRST, |meter, _| meter.force_item(0x0400_0402, low_first.clone().collect()));
+    }
+    plan.effective.until = None;
+    town.store.put_plan(&plan, now()).await.expect("the plan is taken");
+    let running = town.collect(quick()).await;
+    until_stored(&running, 5).await;
+    running.stop().await;
+    let events = town.store.events(&hes_store::EventFilter::default(), 0, 100).await.expect("the store answers");
+    let kinds = events.into_iter().map(|event| event.kind.to_string()).collect();
+    (town, kinds)
+}
+
+/// The rules that doubt the current values of today, and whether the days before are what they were.
+async fn after_the_exchange(town: &Town) -> Vec<String> {
+    let stored = readings(&town.store, town.meter(FIRST).await, Series::Daily, Versions::All).await;
+    let mut rules = Vec::new();
+    for version in stored {
+        let Observed::Number(value) = version.reading.value else { panic!("no number: {version:?}") };
+        let is_new = value.mantissa <= 500 && version.reading.register == obis("import_active_total");
+        assert!(!is_new || !version.reading.quality.is_good(), "another meter's value is held for good: {version:?}");
+        if let Quality::Suspect(broken) = &version.reading.quality {
+            rules.extend(broken.iter().map(ToString::to_string));
+        }
+    }
+    rules
+}
+
+#[tokio::test]
+async fn a_meter_put_in_another_s_place_takes_over_no_day_even_where_it_has_freezes_of_its_own() {
+    let (town, events) = exchanged_without_a_word(None).await;
+    let rules = after_the_exchange(&town).await;
+    assert!(rules.iter().any(|rule| rule == "V04") && rules.iter().all(|rule| rule != "V10"), "{rules:?}");
+    assert!(events.iter().any(|kind| kind == "registers_backwards"), "{events:?}");
+    assert!(events.iter().all(|kind| kind != "meter_number_differs"), "it tells the archive's number: {events:?}");
+}
+
+#[tokio::test]
+async fn a_meter_that_tells_another_number_of_its_own_is_named_and_nothing_of_it_is_good() {
+    let (town, events) = exchanged_without_a_word(Some(77)).await;
+    let rules = after_the_exchange(&town).await;
+    assert!(rules.iter().any(|rule| rule == "V10"), "{rules:?}");
+    assert!(events.iter().any(|kind| kind == "meter_number_differs"), "{events:?}");
+
+    // What contradicts nothing by itself is another meter's all the same.
+    let running = town.collect(quick()).await;
+    let meter = town.meter(FIRST).await;
+    running.until("it is asked again", |s| s.readings() >= 5).await;
+    let request = Request::Instant { registers: vec![obis("frequency")] };
+    let deadline = UtcMicros(now().0 + 60_000_000);
+    let id = town.store.submit_read(meter, &request, "test", now(), deadline).await.expect("queued");
+    let read = town.store.wait_for_read(id, town::PATIENCE).await.expect("the store answers").expect("the read");
+    running.stop().await;
+    assert!(read.values.iter().all(|value| value.quality == Quality::Suspect(vec!["V10".into()])), "{:?}", read.values);
+    assert_eq!(read.values.len(), 1);
+}
+
+#[tokio::test]
 async fn what_was_learned_of_a_meter_s_reply_times_is_kept_over_a_restart() {
     let town = Town::found(&one_bus(2), 8).await;
     town.plan("daily", daily(), Window::ALWAYS).await;

@@ -19,4 +19,4 @@ pub use link::{Counts, Exchange, Exchanged, Expect, LinkError, Patience, Verdict
 pub use model::{
     Blocks, Capabilities, DailyFreeze, FreezeForm, LoadProfile, Model, ModelError, Quirk, Settlement, capabilities,
 };
-pub use perform::perform;
+pub use perform::{own_number, perform};

@@ -30,3 +30,19 @@ pub async fn perform<L: Exchange, E: Env>(
         Protocol::Dlt645v2007 | Protocol::Dlt645v1997 => dlt645::perform(meter, request, link, env).await,
     }
 }
+
+/// Asks a meter for the number it has of its own, apart from the address it is reached by: twelve digits. `None` where it
+/// tells none. A meter put in another's place under the old address still tells its own.
+///
+/// # Cancel safety
+///
+/// As [`perform`].
+pub async fn own_number<L: Exchange, E: Env>(
+    meter: &MeterSpec,
+    link: &mut L,
+    env: &mut E,
+) -> Result<Option<u64>, Failure> {
+    match meter.protocol {
+        Protocol::Dlt645v2007 | Protocol::Dlt645v1997 => dlt645::own_number(meter, link, env).await,
+    }
+}

@@ -31,6 +31,15 @@ pub enum DemandTimes {
     Apart,
 }
 
+/// Whether the meter that answered is the one of the archive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Identity {
+    /// Nothing speaks against it.
+    Unquestioned,
+    /// It tells another number of its own.
+    Another,
+}
+
 /// What is known of a meter besides the values to be judged.
 #[derive(Debug, Clone)]
 pub struct Background {
@@ -40,7 +49,9 @@ pub struct Background {
     pub connection: Connection,
     /// Whether its demands come with their time.
     pub demand_times: DemandTimes,
-    /// Its clock minus ours at the last check, if there was one.
+    /// Whether it is this meter at all.
+    pub identity: Identity,
+    /// Its clock minus ours at the last check, if there was one that still counts.
     pub clock_offset_seconds: Option<i64>,
     /// Good values of the registers concerned around the slots concerned, at least the nearest before and after; any order.
     pub known: BTreeMap<Obis, Vec<Known>>,
@@ -70,6 +81,9 @@ pub fn judge(readings: &[(&Reading, usize)], background: &Background, limits: &L
         for (index, rule) in indices.iter().zip(judge_succession(&succession, &values, &confirmed, known)) {
             broken[*index].extend(rule);
         }
+    }
+    if background.identity == Identity::Another {
+        broken.iter_mut().for_each(|rules| rules.push(Rule::AnotherMeter));
     }
     broken.into_iter().map(|rules| Quality::from_rules(rules.into_iter().map(Into::into).collect())).collect()
 }

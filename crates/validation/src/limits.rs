@@ -1,8 +1,9 @@
 //! The limits of the rules, from `config/validation.toml`.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
-use hes_model::{ModelName, Obis, Quantity, Register, Transformers, Unit, registers};
+use hes_model::{ModelName, Obis, Quantity, Register, Series, Transformers, Unit, registers};
 use serde::Deserialize;
 
 /// What is wrong with a file of limits.
@@ -77,6 +78,7 @@ pub struct Limits {
     pub(crate) clock: Clock,
     pub(crate) tariffs: Tariffs,
     pub(crate) demand: Demand,
+    identity: IdentityCheck,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -107,6 +109,13 @@ pub(crate) struct Clock {
     pub(crate) daily_max_offset_seconds: u32,
     pub(crate) interval_max_offset_percent: u32,
     pub(crate) future_max_seconds: u32,
+    pub(crate) check_max_age_hours: u32,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IdentityCheck {
+    compare_number: bool,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -130,6 +139,7 @@ struct File {
     clock: Clock,
     tariffs: Tariffs,
     demand: Demand,
+    identity: IdentityCheck,
 }
 
 #[derive(Deserialize)]
@@ -188,6 +198,7 @@ impl Limits {
             100,
             "1 to 100 (percent of an interval)",
         )?;
+        check_number("clock.check_max_age_hours", file.clock.check_max_age_hours, 1, 8760, "1 to 8760")?;
         let mut by_unit = HashMap::new();
         for row in file.range.unit {
             by_unit.insert(row.unit, range(row.unit.symbol(), row.unit, &row.min, &row.max)?);
@@ -214,6 +225,7 @@ impl Limits {
             clock: file.clock,
             tariffs: file.tariffs,
             demand: file.demand,
+            identity: file.identity,
         })
     }
 
@@ -225,6 +237,28 @@ impl Limits {
             (None, Transformers { pt: 0 | 1, .. }) => self.connection.behind_ct,
             (None, _) => self.connection.behind_ct_and_pt,
         }
+    }
+
+    /// Whether a meter's clock is so far off that its values of a series belong to another time.
+    pub fn is_too_far_off(&self, offset_seconds: i64, series: Series) -> bool {
+        let offset = offset_seconds.unsigned_abs();
+        match series {
+            Series::Daily | Series::Monthly => offset > self.clock.daily_max_offset_seconds.into(),
+            Series::Interval(minutes) => {
+                offset.saturating_mul(100) > u64::from(minutes) * 60 * u64::from(self.clock.interval_max_offset_percent)
+            }
+            Series::Instant => false,
+        }
+    }
+
+    /// How old a check of a meter's clock may be to convict its values.
+    pub fn clock_check_max_age(&self) -> Duration {
+        Duration::from_secs(3600 * u64::from(self.clock.check_max_age_hours))
+    }
+
+    /// Whether the number a meter tells of its own is to be that of the archive.
+    pub fn compares_numbers(&self) -> bool {
+        self.identity.compare_number
     }
 
     pub(crate) fn range(&self, register: &Register) -> Option<&Range> {

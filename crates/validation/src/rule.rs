@@ -23,11 +23,13 @@ pub enum Rule {
     DemandTime,
     /// A first value with nothing that speaks for it.
     UnconfirmedFirst,
+    /// The meter tells another number of its own than the archive has.
+    AnotherMeter,
 }
 
 impl Rule {
     /// Every rule, by id.
-    pub const ALL: [Rule; 9] = [
+    pub const ALL: [Rule; 10] = [
         Rule::NotBcd,
         Rule::Malformed,
         Rule::OutOfRange,
@@ -37,6 +39,7 @@ impl Rule {
         Rule::TariffSum,
         Rule::DemandTime,
         Rule::UnconfirmedFirst,
+        Rule::AnotherMeter,
     ];
 
     /// The stable id, as stored and reported.
@@ -51,6 +54,7 @@ impl Rule {
             Rule::TariffSum => "V07",
             Rule::DemandTime => "V08",
             Rule::UnconfirmedFirst => "V09",
+            Rule::AnotherMeter => "V10",
         }
     }
     /// A readable name.
@@ -65,6 +69,7 @@ impl Rule {
             Rule::TariffSum => "tariff_sum",
             Rule::DemandTime => "demand_time",
             Rule::UnconfirmedFirst => "unconfirmed_first",
+            Rule::AnotherMeter => "another_meter",
         }
     }
     /// The rule with this id.

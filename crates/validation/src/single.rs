@@ -69,14 +69,7 @@ fn demand_time_fits(reading: &Reading, background: &Background, limits: &Limits)
 }
 
 fn clock_is_implausible(reading: &Reading, background: &Background, limits: &Limits) -> bool {
-    let offset = background.clock_offset_seconds.unwrap_or(0).unsigned_abs();
-    let too_far = match reading.series {
-        Series::Daily | Series::Monthly => offset > limits.clock.daily_max_offset_seconds.into(),
-        Series::Interval(minutes) => {
-            offset.saturating_mul(100) > u64::from(minutes) * 60 * u64::from(limits.clock.interval_max_offset_percent)
-        }
-        Series::Instant => false,
-    };
+    let too_far = background.clock_offset_seconds.is_some_and(|offset| limits.is_too_far_off(offset, reading.series));
     let stamp_in_future = reading.meter_clock.is_some_and(|MeterClock(stamp)| {
         let ahead = stamp.duration_since(background.civil(reading.received.0));
         ahead > jiff::SignedDuration::from_secs(limits.clock.future_max_seconds.into())

@@ -6,7 +6,7 @@ use hes_model::{
     CapturedAt, MeterClock, MeterId, ModelName, NoValue, Obis, Observed, Quality, Quantity, Reading, ReceivedAt,
     Series, Transformers, Unit, UtcMicros, registers,
 };
-use hes_validation::{Background, DemandTimes, Known, Limits, judge};
+use hes_validation::{Background, DemandTimes, Identity, Known, Limits, judge};
 use jiff::civil::date;
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
@@ -46,6 +46,7 @@ fn background() -> Background {
         zone: TimeZone::UTC,
         connection: Limits::default().connection(&ModelName::new("x").expect("a name"), Transformers::DIRECT),
         demand_times: DemandTimes::Told,
+        identity: Identity::Unquestioned,
         clock_offset_seconds: None,
         known: BTreeMap::new(),
     }
@@ -213,6 +214,13 @@ fn v09_keeps_a_first_value_suspect_until_something_speaks_for_it() {
     assert_eq!(broken(&[daily(2, 10_000), daily(2, 10_800)], &background()), ["V04", "V04"], "one of them is wrong");
     assert_eq!(broken(&[daily(2, 10_000), daily(3, 10_800)], &background()), ["", ""], "another day fits");
     assert_eq!(judge_block(&block(&[100, 50, 50])), ["", "", ""], "its tariffs add up");
+}
+
+#[test]
+fn v10_holds_for_good_nothing_of_a_meter_that_tells_another_number() {
+    let another = Background { identity: Identity::Another, ..with_known(&[(1, 10_000)]) };
+    assert_eq!(broken(&[daily(2, 10_100)], &another), ["V10"]);
+    assert_eq!(broken(&[daily(2, 9_000)], &another), ["V04,V10"]);
 }
 
 #[test]

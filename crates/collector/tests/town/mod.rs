@@ -181,14 +181,18 @@ impl Town {
 
     /// Makes a plan for every meter.
     pub(crate) async fn plan(&self, name: &str, task: Task, window: Window) {
-        let plan = Plan {
+        self.store.put_plan(&self.plan_of(name, task, window), now()).await.expect("the plan is taken");
+    }
+
+    /// A plan for every meter, not yet made.
+    pub(crate) fn plan_of(&self, name: &str, task: Task, window: Window) -> Plan {
+        Plan {
             name: PlanName::new(name).expect("a name"),
             task,
             scope: Scope::All,
             schedule: Schedule { window, deadline_minutes: 1440, priority: 5.try_into().expect("0 to 9") },
             effective: Effective { from: jiff::civil::date(2026, 1, 1), until: None },
-        };
-        self.store.put_plan(&plan, now()).await.expect("the plan is taken");
+        }
     }
 
     pub(crate) async fn meter(&self, address: u64) -> MeterId {

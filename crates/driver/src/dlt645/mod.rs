@@ -17,6 +17,7 @@ mod dialogue;
 pub mod direct;
 mod freeze;
 pub mod guard;
+mod identity;
 mod instant;
 mod interval;
 mod monthly;
@@ -64,6 +65,16 @@ pub(crate) async fn perform<L: Exchange, E: Env>(
         }
         Request::Clock | Request::BroadcastTime => clock::check(&mut dialogue).await,
     }
+}
+
+/// Reads the meter's own number: see [`crate::own_number`].
+pub(crate) async fn own_number<L: Exchange, E: Env>(
+    meter: &MeterSpec,
+    link: &mut L,
+    env: &mut E,
+) -> Result<Option<u64>, Failure> {
+    let (station, _model) = station_of(meter)?;
+    identity::read(&mut Dialogue::new(station, dialect_of(meter.protocol), link, env)).await
 }
 
 /// Each register once: what is told, is told once.

@@ -3,10 +3,11 @@
 use hes_dlt645::Dialect;
 use hes_driver::dlt645::direct::{Found, detect, read_address, send_read};
 use hes_driver::dlt645::guard::read_frame;
+use hes_driver::own_number;
 use hes_model::{Failure, FailureKind, Protocol};
 
 use crate::line::{Heard, Line, World, asked, block_on, frame, hex};
-use crate::questions::start;
+use crate::questions::{OWN, meter, start};
 
 fn found(far_end: impl FnMut(&[u8]) -> Heard + Send) -> Result<Found, Failure> {
     let clock = start();
@@ -77,4 +78,31 @@ fn a_refusal_and_an_item_of_two_bytes_answer_a_frame_by_hand() {
         let mut line = Line::new(&clock, |_: &[u8]| Heard::Bytes(answer.clone()));
         assert_eq!(block_on(send_read(&read, &mut line)).unwrap().answer, answer);
     }
+}
+
+/// The number a meter of this protocol tells that answers `answer` to the question for it.
+fn number_of(protocol: Protocol, model: &str, answer: Vec<u8>) -> Result<Option<u64>, FailureKind> {
+    let clock = start();
+    let mut line = Line::new(&clock, |request: &[u8]| {
+        let (_, data) = asked(request);
+        assert!(data == hex("02040004") || data == hex("32C0"), "{data:02X?}");
+        Heard::Bytes(answer.clone())
+    });
+    let number = block_on(own_number(&meter(protocol, model), &mut line, &mut World::new(&clock)));
+    number.map_err(|failure| failure.kind)
+}
+
+#[test]
+fn a_meter_tells_its_own_number_or_none() {
+    let tells = |data: &str| frame(OWN, 0x91, &hex(&format!("02040004 {data}")));
+    let of_2007 = |answer| number_of(Protocol::Dlt645v2007, "generic-2007", answer);
+    assert_eq!(of_2007(tells("010203040506")), Ok(Some(60_504_030_201)));
+    for unset in ["000000000000", "FFFFFFFFFFFF", "AAAAAAAAAAAA", "0102"] {
+        assert_eq!(of_2007(tells(unset)), Ok(None), "{unset}");
+    }
+    assert_eq!(of_2007(frame(OWN, 0xD1, &[0x02])), Ok(None));
+    assert_eq!(of_2007(frame(OWN, 0xD1, &[0x04])), Err(FailureKind::Refused));
+    assert_eq!(of_2007(Vec::new()), Err(FailureKind::NoReply));
+    let of_1997 = frame(OWN, 0x81, &hex("32C0 010203040506"));
+    assert_eq!(number_of(Protocol::Dlt645v1997, "generic-1997", of_1997), Ok(Some(60_504_030_201)));
 }
