@@ -115,9 +115,9 @@ fn is_message(text: &str) -> bool {
     let words = literal.split(|c: char| !c.is_ascii_alphabetic()).filter(|word| word.len() > 1).count();
     let statement =
         literal.split_whitespace().filter(|word| word.len() > 3 && word.bytes().all(|b| b.is_ascii_uppercase()));
-    let is_sql = literal.contains(" = ?")
-        || literal.contains("r.slot")
-        || literal.contains("until_day")
+    let is_parameter = |pair: &[u8]| matches!(pair, [b'?', number] if number.is_ascii_digit());
+    let is_sql = literal.as_bytes().windows(2).any(is_parameter)
+        || [" = ?", "r.slot", "until_day", "RETURNING "].iter().any(|part| literal.contains(part))
         || statement.count() > 1;
     let is_media_type = text.starts_with("text/");
     words > 1
