@@ -88,7 +88,7 @@ macro_rules! event_rows {
         )
     };
 }
-const OF_ALL: &str = event_rows!("?3 IS NULL");
+const OF_ALL: &str = event_rows!("true");
 /// By the index of its meter: the events of one are few, those of all are not.
 pub(crate) const OF_METER: &str = event_rows!("e.meter = ?3");
 

@@ -170,8 +170,11 @@ macro_rules! due {
 pub(crate) const DUE: &str = due!("1", "LIMIT 1");
 pub(crate) const TAKE: &str = concat!(
     "UPDATE on_demand SET state = 'running', started_at = ?2 WHERE id IN (",
-    due!("id", "ORDER BY id LIMIT ?3"),
-    ") RETURNING id, meter, request, requested_by, created_at, deadline_at, state, started_at, finished_at, outcome, clock"
+    due!(
+        "id",
+        "ORDER BY id LIMIT ?3) RETURNING id, meter, request, requested_by, created_at, deadline_at, state, started_at,
+         finished_at, outcome, clock"
+    )
 );
 
 impl Store {

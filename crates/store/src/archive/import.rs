@@ -808,9 +808,10 @@ macro_rules! periods {
             concat!(
                 "INSERT INTO ",
                 $table,
-                " (service_point, from_day, until_day, ",
+                " (",
                 $of,
-                ") SELECT value ->> 0, value ->> 1, 9007199254740991, value ->> 2 FROM json_each(?) WHERE true
+                ", service_point, from_day, until_day)
+                 SELECT value ->> 2, value ->> 0, value ->> 1, 9007199254740991 FROM json_each(?) WHERE true
                  ON CONFLICT (service_point, from_day) DO UPDATE SET until_day = excluded.until_day, ",
                 $of,
                 " = excluded.",
