@@ -6,8 +6,8 @@
 //! **What a commit means.** A reading is collected when its transaction is committed, which [`Writer::record`] waits
 //! for. `kill -9` at any moment loses nothing committed. A power cut may take the last transactions of *readings* with
 //! it (the log is not forced to disk for each batch), always the latest, never part of one; what they held is missing
-//! again and asked again, and their numbers are not given to others. Changes made by people (archive, plans, on-demand
-//! reads) are forced to disk.
+//! again and asked again, and their numbers are not given to others. What people change or ask for (archive, plans,
+//! requests for reads) is forced to disk.
 //!
 //! **Slots are derived, never stored** ([`slots`]); what is stored is what fills them, what gave them up, and a
 //! watermark up to which every slot is settled.
