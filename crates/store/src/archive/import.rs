@@ -112,6 +112,8 @@ struct Known {
     groups: BTreeSet<String>,
     password: Option<Vec<u8>>,
     installed: Option<Installed>,
+    /// When its last stay before that ended.
+    free_from: i64,
 }
 
 #[derive(Debug, Clone)]
@@ -271,7 +273,8 @@ impl<'a> Import<'a> {
                     (SELECT s.sealed FROM meter_secret AS s WHERE s.meter = m.id AND s.kind = 'password'),
                     i.id, i.service_point, i.from_at, i.ct, i.pt,
                     (SELECT min(e.from_at) FROM installation AS e
-                     WHERE e.meter = m.id AND e.service_point = i.service_point)
+                     WHERE e.meter = m.id AND e.service_point = i.service_point),
+                    (SELECT max(e.until_at) FROM installation AS e WHERE e.meter = m.id AND e.until_at < ?2)
              FROM json_each(?1) AS j
              JOIN meter AS m ON m.no = j.value
              JOIN meter_version AS v ON v.meter = m.id AND v.until_day = ?2
@@ -309,6 +312,7 @@ impl<'a> Import<'a> {
                 groups: serde_json::from_str(&groups).map_err(|_| StoreError::corrupt("groups"))?,
                 password: row.try_get(9)?,
                 installed,
+                free_from: row.try_get::<Option<i64>, _>(16)?.unwrap_or(i64::MIN),
             };
             self.meters.insert(no, known);
         }
@@ -444,7 +448,8 @@ impl<'a> Import<'a> {
             (Some(_), true) => report.updated += 1,
             (Some(_), false) => report.unchanged += 1,
         }
-        self.meters.insert(row.no.clone(), Known { id, config, config_from, groups, password, installed });
+        let free_from = known.as_ref().map_or(i64::MIN, |k| k.free_from);
+        self.meters.insert(row.no.clone(), Known { id, config, config_from, groups, password, installed, free_from });
         Ok(())
     }
 
@@ -479,6 +484,8 @@ impl<'a> Import<'a> {
         let place = self.places.get(&row.service_point);
         let asked_from = self.exchanged_at.or_else(|| row.installed_from.map(|day| self.calendar.day_start(day).0));
         let installed = known.and_then(|k| k.installed.as_ref());
+        let free_from = known.map_or(i64::MIN, |k| k.free_from);
+        let hung_until = || Refusal::HungUntil { until: self.calendar.day_of(UtcMicros(free_from)) };
         if config.state == MeterState::Retired {
             return Ok(installed.map_or(Step::Nothing, |_| Step::TakeDown));
         }
@@ -490,6 +497,7 @@ impl<'a> Import<'a> {
             return match moved {
                 Some(_) if installed.from_at != installed.since => Err(("installed_from", Refusal::StartFixed)),
                 Some(from) if from < place.free_from => Err(("installed_from", was_taken())),
+                Some(from) if from < free_from => Err(("installed_from", hung_until())),
                 Some(from) => Ok(Step::MoveStart { from, ct, pt }),
                 None if (ct, pt) != (installed.ct, installed.pt) => Ok(Step::ChangeFactors { ct, pt }),
                 None => Ok(Step::Nothing),
@@ -500,6 +508,9 @@ impl<'a> Import<'a> {
             && from <= installed.from_at
         {
             return Err(("installed_from", Refusal::HangsElsewhere));
+        }
+        if from < free_from {
+            return Err(("installed_from", hung_until()));
         }
         let hanging =
             place.and_then(|p| p.meter.as_ref()).and_then(|no| Some((no, self.meters.get(no)?.installed.as_ref()?)));
@@ -687,6 +698,7 @@ impl<'a> Import<'a> {
         let Some(old) = self.places.get(&row.service_point).and_then(|p| p.meter.clone()) else { return };
         let Some(known) = self.meters.get_mut(&old) else { return };
         let Some(installed) = known.installed.take() else { return };
+        known.free_from = from;
         let key = (known.config.channel, known.config.address);
         if self.addresses.get(&key) == Some(&old) {
             self.addresses.remove(&key);

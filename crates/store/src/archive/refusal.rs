@@ -50,9 +50,15 @@ pub enum Refusal {
         /// Where.
         service_point: ServicePointNo,
     },
-    /// The meter hung somewhere else on the day on which it is to begin.
+    /// The meter hangs somewhere else, and did so or was yet to on the day on which it is to begin.
     #[error("the meter hangs at another service point since that day or later")]
     HangsElsewhere,
+    /// The meter was not taken down from its last place yet on the day on which it is to begin.
+    #[error("the meter hung at its last service point until {until}: give a later installed_from")]
+    HungUntil {
+        /// The day on which it was taken down.
+        until: Date,
+    },
     /// Another meter hangs there, and does so on the day on which this one is to begin.
     #[error(
         "meter {meter} hangs at service point {service_point} since {since}: to replace it, give a later installed_from"

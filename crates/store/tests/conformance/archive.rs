@@ -253,3 +253,35 @@ async fn a_slot_that_two_plans_expect_counts_once_and_for_each_of_them_when_it_i
     assert_eq!(expected(Some("night")).await, (2, 2));
     assert_eq!(expected(Some("again")).await, (1, 1));
 }
+
+#[tokio::test]
+async fn a_meter_is_never_put_up_at_a_time_at_which_it_hung_elsewhere() {
+    let bench = Bench::with_meters(2).await;
+    let at = |n: u64, place: u64, day| {
+        let mut moved = row(n);
+        moved.service_point = format!("S{place}").parse().unwrap();
+        moved.installed_from = Some(date(2026, 11, day));
+        moved
+    };
+    bench.import(vec![at(1, 7, 10)]).await;
+    let report = bench.import(vec![at(1, 7, 5)]).await;
+    assert_eq!(
+        report.bad.iter().map(|b| b.column).collect::<Vec<_>>(),
+        ["installed_from"],
+        "it hung at S1 until the 10th"
+    );
+    let report = bench.import(vec![at(1, 7, 12)]).await;
+    assert_eq!((report.updated, report.bad), (1, vec![]), "a later start leaves a time at which it hung nowhere");
+
+    let mut gone = row(2);
+    gone.state = Some(MeterState::Retired);
+    bench.import(vec![gone]).await;
+    let mut back = at(2, 8, 20);
+    back.state = Some(MeterState::Active);
+    let report = bench.import(vec![back.clone()]).await;
+    assert_eq!(report.bad.iter().map(|b| b.column).collect::<Vec<_>>(), ["installed_from"], "it was taken down today");
+    back.installed_from = Some(date(2026, 11, 25));
+    let report = bench.import(vec![back]).await;
+    assert_eq!((report.updated, report.bad), (1, vec![]));
+    assert_eq!(bench.store.check().await.unwrap().findings, Vec::<String>::new());
+}
