@@ -61,7 +61,12 @@ enum Stage {
 impl DailyExport {
     /// Begins an export; nothing is read yet but the cursor, whose number no power cut gives to another reading.
     pub async fn begin(store: &Store, selection: Selection, format: Format) -> Result<Self, StoreError> {
-        let next_since = store.last_seq().await?;
+        let last = store.last_seq().await?;
+        // A power cut may have taken the readings up to a cursor: what comes has higher numbers, and a cursor never goes back.
+        let next_since = match selection {
+            Selection::Since(since) => last.max(since),
+            Selection::Day { .. } => last,
+        };
         Ok(Self { store: store.clone(), format, next_since, stage: Stage::Head(selection), rows: 0 })
     }
     /// What to give as `since` next time: everything up to it is in an export by cursor, and what comes later is not.

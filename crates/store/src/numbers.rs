@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use sqlx::Row;
+use sqlx::{Row, SqliteConnection};
 
 use crate::StoreError;
 use crate::gate::{Durability, Gate, Urgency};
@@ -57,6 +57,11 @@ impl Numbers {
     pub(crate) fn take_exchanges(&mut self, count: usize) -> i64 {
         take(&mut self.exchanges, count)
     }
+}
+
+/// The first number of a reading that was not set aside yet; to be asked before any is.
+pub(crate) async fn first_of_this_start(connection: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
+    sqlx::query("SELECT next FROM counter WHERE name = 'reading'").fetch_one(connection).await?.try_get(0)
 }
 
 fn wanted(range: &Range<i64>, count: usize) -> i64 {

@@ -127,6 +127,14 @@ impl Store {
         Ok(ReadingSeq(row.try_get(0)?))
     }
 
+    /// Whether asking with this number as a cursor brings everything that is stored from now on. Not so with one that this
+    /// database never gave: it comes from another, and the readings that will have lower numbers would be passed over.
+    ///
+    /// One that was given before a power cut or a restore took its reading is good: its successors have higher numbers.
+    pub async fn is_cursor(&self, seq: ReadingSeq) -> Result<bool, StoreError> {
+        Ok(seq.0 < self.inner.first_seq || seq <= self.last_seq().await?)
+    }
+
     /// Current good numbers of some registers: all from `from` to `to`, and the nearest before and after.
     ///
     /// The nearest daily value is looked for within 70 days, a settlement within 70 days too, an interval within 3.

@@ -15,7 +15,7 @@ use crate::metrics::Metrics;
 use crate::names::Names;
 use crate::secrets::{MasterKey, Vault};
 use crate::writer::{self, Writer};
-use crate::{Calendar, OpenError, StoreConfig, StoreError, backup, schema};
+use crate::{Calendar, OpenError, StoreConfig, StoreError, backup, numbers, schema};
 
 /// The database inside the data directory.
 pub const DATABASE_FILE: &str = "hes.db";
@@ -39,6 +39,8 @@ pub(crate) struct Inner {
     pub(crate) writer: Writer,
     pub(crate) config: StoreConfig,
     pub(crate) metrics: Arc<Metrics>,
+    /// Numbers of readings below were set aside before this start.
+    pub(crate) first_seq: i64,
     pub(crate) changes: watch::Sender<u64>,
     pub(crate) on_demand: watch::Sender<u64>,
     file: PathBuf,
@@ -84,6 +86,7 @@ impl Store {
             .connect_with(read_options(&file))
             .await
             .map_err(failed)?;
+        let first_seq = numbers::first_of_this_start(&mut connection).await.map_err(failed)?;
         let metrics = Arc::new(Metrics::register(registry)?);
         let gate = Gate::new(connection, options);
         let calendar = Calendar::new(zone);
@@ -97,6 +100,7 @@ impl Store {
             writer,
             config,
             metrics,
+            first_seq,
             changes: watch::Sender::new(0),
             on_demand: watch::Sender::new(0),
             file,

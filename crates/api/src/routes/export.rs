@@ -50,19 +50,13 @@ pub(super) async fn daily(
         }
         _ => return Err(Problem::new(Code::InvalidParameter, "give either day or since")),
     };
-    let export = DailyExport::begin(&state.store, selection, format).await?;
     if let Selection::Since(since) = selection
-        && since > export.next_since()
+        && !state.store.is_cursor(since).await?
     {
-        // Numbers from behind a restored backup are given again, to other values: going on would skip those.
-        let detail = format!(
-            "since={} is beyond the last number stored, {}: the database was restored from a backup or lost its last \
-             moments; export again from a number before that",
-            since.0,
-            export.next_since().0
-        );
+        let detail = format!("since={since} was never given by this database, but by another one: export again from 0");
         return Err(Problem::new(Code::Conflict, detail));
     }
+    let export = DailyExport::begin(&state.store, selection, format).await?;
     let next_since = HeaderValue::from(export.next_since().0);
     let kind = HeaderValue::from_str(&format.media_type()).expect("a media type is a header value");
     let body = Body::from_stream(pieces(state, export));

@@ -178,12 +178,12 @@ async fn a_level_that_is_set_reaches_who_logs_frames() {
 }
 
 #[tokio::test]
-async fn a_cursor_from_beyond_a_restored_backup_is_refused_instead_of_skipping_what_comes() {
+async fn a_cursor_of_another_database_is_refused_instead_of_skipping_what_comes() {
     let server = Server::start(ApiConfig::default()).await;
     let answer = server.get("/api/v1/export/daily?since=0").await;
     let last: i64 = answer.headers()["hes-next-since"].to_str().unwrap().parse().unwrap();
     assert_eq!(server.get(&format!("/api/v1/export/daily?since={last}")).await.status(), 200);
     let refused = server.get(&format!("/api/v1/export/daily?since={}", last + 1)).await;
     assert_eq!(refused.status(), 409);
-    assert!(refused.text().await.unwrap().contains("restored from a backup"));
+    assert!(refused.text().await.unwrap().contains("never given by this database"));
 }

@@ -187,6 +187,7 @@ async fn a_number_given_out_after_the_backup_is_not_given_to_another_reading_aft
 
     restore(&file, bench.dir.path()).await.unwrap();
     let store = open(bench.dir.path(), &bench.key).await.unwrap();
+    assert!(store.is_cursor(given_out).await.unwrap());
     let permit = store.writer().reserve(1).await.unwrap();
     store.writer().record(permit, record(vec![bench.daily(meter, date(2026, 11, 3), 300)])).await.unwrap();
     assert!(store.last_seq().await.unwrap() > given_out);
@@ -208,9 +209,12 @@ async fn a_number_given_out_before_a_power_cut_is_not_given_to_another_reading_a
     std::fs::write(left.path().join("hes.db-wal"), &std::fs::read(&log).unwrap()[..on_the_disk]).unwrap();
     let store = open(left.path(), &bench.key).await.unwrap();
     assert!(store.last_seq().await.unwrap() < cursor, "the last batch is to be lost");
+    assert!(store.is_cursor(cursor).await.unwrap(), "it was given, whatever became of its reading");
     let permit = store.writer().reserve(1).await.unwrap();
     store.writer().record(permit, record(vec![bench.daily(meter, date(2026, 11, 3), 300)])).await.unwrap();
 
+    let last = store.last_seq().await.unwrap();
+    assert!(!store.is_cursor(hes_model::ReadingSeq(last.0 + 1)).await.unwrap(), "the next number is to be given yet");
     let later = store.daily_since(cursor, 10).await.unwrap();
     let days: Vec<_> = later.iter().map(|row| store.calendar().day_of(row.version.reading.slot)).collect();
     assert_eq!(days, [date(2026, 11, 3)], "whoever asks with its cursor gets what came after the power cut");
