@@ -2,6 +2,8 @@
 //!
 //! The codes are part of the interface: `--help` and the README list them.
 
+use std::io::Write;
+
 use crate::text::say;
 
 /// The end of a command that ran.
@@ -23,6 +25,16 @@ impl Exit {
             Exit::Partly => 4,
         }
     }
+}
+
+/// The exit code of a process that a second signal ended: 128 + SIGINT, as shells have it.
+const ENDED_AT_ONCE: i32 = 130;
+
+/// Ends the process where it stands, because a second signal said so. Whoever sent it reads that it was obeyed.
+pub(crate) fn at_once() -> ! {
+    // Nobody is left to tell when standard error is gone.
+    drop(writeln!(std::io::stderr().lock(), "hes: {}", say::ended_at_once()));
+    std::process::exit(ENDED_AT_ONCE)
 }
 
 /// A command line that parses but makes no sense.

@@ -10,14 +10,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::Common;
-use crate::exit::Exit;
+use crate::exit::{self, Exit};
 use crate::server::{Server, announce};
 use crate::settings::DataDir;
 use crate::telemetry;
 use crate::text::{help, say};
-
-/// The exit code of a process that a second signal ended: 128 + SIGINT, as shells have it.
-const ENDED_BY_SIGNAL: i32 = 130;
 
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
@@ -71,7 +68,8 @@ pub(crate) fn stop_on_signals() -> anyhow::Result<CancellationToken> {
                 _ = interrupt.recv() => {}
             }
             if last {
-                std::process::exit(ENDED_BY_SIGNAL);
+                tracing::warn!("a second signal: the process ends at once");
+                exit::at_once();
             }
             tracing::info!("stopping; a second signal ends the process at once");
             told.cancel();

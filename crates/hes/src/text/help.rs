@@ -13,6 +13,7 @@ messages! {
   2  wrong usage
   3  the server is not reachable
   4  partly done: what was refused or is missing has been named
+  130  ended at once by a second signal (serve, demo)
 
 Environment:
   HES_CONFIG        configuration file, as --config
@@ -27,6 +28,7 @@ Environment:
   2  用法错误
   3  无法连接服务器
   4  部分完成:未接受或缺失的内容已逐条列出
+  130  收到第二个信号而立即结束(serve、demo)
 
 环境变量:
   HES_CONFIG        配置文件,同 --config
@@ -69,7 +71,7 @@ Environment:
     serve() { en: "Run the head-end until it is told to stop", zh: "运行采集主站,直到收到停止信号" }
     serve_long() {
         en: "Run the head-end until it is told to stop (SIGTERM, Ctrl-C): the exchange on the wire is finished, what is pending
-is committed. A second signal ends it at once; nothing committed is lost.
+is committed. A second signal ends it at once, with a message and exit code 130; nothing committed is lost.
 
 At the first start the data folder, the access token and the master key are made. The master key encrypts meter passwords:
 keep a copy of it apart from the backups, or give your own in HES_MASTER_KEY.
@@ -77,7 +79,7 @@ keep a copy of it apart from the backups, or give your own in HES_MASTER_KEY.
 When it is up, one JSON line with its addresses goes to standard output (a sentence, on a terminal); the log goes to standard
 error.",
         zh: "运行采集主站,直到收到停止信号(SIGTERM、Ctrl-C):先完成线路上的当前交互,再提交全部待写数据。
-第二个信号立即结束进程,已提交的数据不会丢失。
+第二个信号使进程立即结束,给出提示,退出码 130;已提交的数据不会丢失。
 
 首次启动时生成数据目录、访问令牌与主密钥。主密钥用于加密电表密码:请与备份分开保存副本,或用 HES_MASTER_KEY 提供。
 

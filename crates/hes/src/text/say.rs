@@ -69,6 +69,10 @@ messages! {
         en: "hes is up at http://{api}; `hes status` shows what it does, Ctrl-C stops it",
         zh: "hes 已启动,地址 http://{api};用 `hes status` 查看状态,Ctrl-C 停止"
     }
+    ended_at_once() {
+        en: "ended at once by a second signal, not in order; nothing committed is lost, what was under way is asked for again",
+        zh: "收到第二个信号,立即结束(非正常停止);已提交的数据不会丢失,进行中的内容将重新召测"
+    }
     master_key_not_text() {
         en: "HES_MASTER_KEY is not text; it must be 64 hexadecimal digits",
         zh: "HES_MASTER_KEY 不是文本;应为 64 位十六进制"
