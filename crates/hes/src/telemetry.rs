@@ -60,6 +60,16 @@ impl TryFrom<String> for LogFilter {
     }
 }
 
+impl LogFilter {
+    /// The filter, with frames let through: how much of them is logged is said by the decode levels of the channels, which an
+    /// operator switches while the program runs. A directive for `frames` itself stands.
+    fn with_frames(&self) -> Result<EnvFilter, tracing_subscriber::filter::ParseError> {
+        let named = |directive: &str| directive.trim_start().starts_with("frames");
+        let text = if self.0.split(',').any(named) { self.0.clone() } else { format!("{},frames=info", self.0) };
+        EnvFilter::try_new(text)
+    }
+}
+
 impl From<LogFilter> for String {
     fn from(filter: LogFilter) -> Self {
         filter.0
@@ -99,7 +109,7 @@ fn start_to(settings: &LogSettings, writer: BoxMakeWriter, coloured: bool) -> an
         }
         _ => settings.filter.clone(),
     };
-    let filter = EnvFilter::try_new(&filter.0).context("reading the log filter")?;
+    let filter = filter.with_frames().context("reading the log filter")?;
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(coloured);
     let started = match settings.format {
         LogFormat::Pretty => lines.fmt_fields(HarmlessFields).try_init(),
@@ -129,5 +139,20 @@ mod tests {
         let log = std::fs::read_to_string(file.path()).unwrap();
         assert!(log.matches("\\u{1b}[2J").count() >= 3, "{log}");
         assert!(!log.trim_end_matches('\n').contains(steers), "{log:?}");
+    }
+
+    #[test]
+    fn frames_switched_on_while_running_are_logged_whatever_the_level() {
+        for (filter, logged) in
+            [("warn", true), ("off", true), ("hes_collector=debug", true), ("info,frames=off", false)]
+        {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            let log = Arc::new(file.reopen().unwrap());
+            let filter = LogFilter::try_from(filter.to_owned()).unwrap();
+            let lines = tracing_subscriber::fmt().with_env_filter(filter.with_frames().unwrap()).with_writer(log);
+            tracing::subscriber::with_default(lines.finish(), || tracing::info!(target: "frames", "Read data"));
+            let said = std::fs::read_to_string(file.path()).unwrap().contains("Read data");
+            assert_eq!(said, logged, "{filter:?}");
+        }
     }
 }
