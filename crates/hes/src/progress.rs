@@ -1,5 +1,8 @@
 //! Progress of long work, on standard error and only when that is a terminal: a script sees nothing of it.
 
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -26,6 +29,23 @@ impl Progress {
             None => self.started(None, "{spinner} {msg} {bytes} {bytes_per_sec}", message),
         }
     }
+    /// A bar over a file that grows to about the size of another: a copy somebody else makes.
+    pub(crate) fn growing(self, file: PathBuf, as_large_as: &Path, message: String) -> Growing {
+        let total = std::fs::metadata(as_large_as).map(|found| found.len()).ok().filter(|bytes| *bytes > 0);
+        let bar = self.bytes(total, message);
+        if bar.is_hidden() {
+            return Growing { bar, watching: None };
+        }
+        let (done, told) = channel();
+        let watched = bar.clone();
+        let watching = std::thread::spawn(move || {
+            while told.recv_timeout(REDRAW) == Err(RecvTimeoutError::Timeout) {
+                let bytes = std::fs::metadata(&file).map_or(0, |found| found.len());
+                watched.set_position(total.map_or(bytes, |total| bytes.min(total)));
+            }
+        });
+        Growing { bar, watching: Some((done, watching)) }
+    }
     /// A sign of life for work of unknown length.
     pub(crate) fn waiting(self, message: String) -> ProgressBar {
         self.started(None, "{spinner} {msg} {elapsed}", message)
@@ -42,5 +62,28 @@ impl Progress {
         bar.set_message(OnOneLine(message).to_string());
         bar.enable_steady_tick(REDRAW);
         bar
+    }
+}
+
+/// A bar that follows a growing file until it is finished or dropped.
+#[derive(Debug)]
+pub(crate) struct Growing {
+    bar: ProgressBar,
+    watching: Option<(Sender<()>, JoinHandle<()>)>,
+}
+
+impl Growing {
+    /// Takes the bar away.
+    pub(crate) fn finish(self) {}
+}
+
+impl Drop for Growing {
+    fn drop(&mut self) {
+        if let Some((done, watching)) = self.watching.take() {
+            drop(done);
+            // It ends with the channel, and has nothing to say.
+            drop(watching.join());
+        }
+        self.bar.finish_and_clear();
     }
 }

@@ -3,7 +3,7 @@
 //! A backup goes through the running server, or opens the database itself where none runs. A restore needs the data
 //! folder for itself.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Subcommand;
@@ -17,7 +17,7 @@ use crate::exit::{Exit, Unreachable};
 use crate::output::Tone;
 use crate::server::master_key;
 use crate::settings::Settings;
-use crate::text::{help, say};
+use crate::text::{help, say, told};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DbCommand {
@@ -41,9 +41,10 @@ impl DbCommand {
             DbCommand::Backup { file } => backup(common, file),
             DbCommand::Restore { file } => {
                 let settings = common.settings()?;
-                let bar = common.progress().waiting(say::restoring(file.display()));
+                let coming = beside(&settings.data_dir.0.join(DATABASE_FILE), ".restoring");
+                let bar = common.progress().growing(coming, &file, say::restoring(file.display()));
                 on_one_thread(async { Ok(restore(&file, &settings.data_dir.0).await?) })?;
-                bar.finish_and_clear();
+                bar.finish();
                 let database = settings.data_dir.0.join(DATABASE_FILE);
                 let out = common.output();
                 if out.is_json() {
@@ -58,15 +59,23 @@ impl DbCommand {
     }
 }
 
+/// Where the store writes what is to become `file`.
+fn beside(file: &Path, suffix: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
 fn backup(common: &Common, file: PathBuf) -> anyhow::Result<Exit> {
     // The server may have another working directory than we.
     let file = std::path::absolute(&file).with_context(|| say::file_unwritable(file.display()))?;
-    let bar = common.progress().waiting(say::backing_up(file.display()));
+    let database = common.settings()?.data_dir.0.join(DATABASE_FILE);
+    let bar = common.progress().growing(beside(&file, ".part"), &database, say::backing_up(file.display()));
     let done = match common.client().and_then(|client| online(&client, file.clone())) {
         Err(error) if error.is::<Unreachable>() => offline(&common.settings()?, file)?,
         answered => answered?,
     };
-    bar.finish_and_clear();
+    bar.finish();
     let out = common.output();
     if out.is_json() {
         out.document(&done)?;
@@ -98,7 +107,7 @@ fn check(common: &Common) -> anyhow::Result<Exit> {
         out.document(&report)?;
     } else {
         for finding in &report.findings {
-            out.toned(Tone::Bad, finding)?;
+            out.toned(Tone::Bad, told(finding))?;
         }
         let counts = say::checked(report.readings, report.interval_blocks, report.exchanges, report.evidence_bytes);
         out.line(counts)?;
