@@ -2,7 +2,7 @@
 
 use clap::Args;
 use hes_api::dto::readings::{Evidence, EvidenceBytes, ExchangeEvidence, QualityCode, ReadingRow};
-use hes_model::{MeterNo, Series, UtcMicros};
+use hes_model::{MeterNo, NoValue, Series, UtcMicros};
 use jiff::civil::{DateTime, Time};
 
 use crate::cli::{Common, on_one_thread};
@@ -105,12 +105,10 @@ fn show(out: Output, zone: &Zone, evidence: &Evidence) -> anyhow::Result<()> {
 fn cells(zone: &Zone, version: &ReadingRow) -> [String; 8] {
     let (value, unit) = match (&version.value.quantity, &version.value.no_value) {
         (Some(quantity), _) => (quantity.decimal().to_string(), quantity.unit.symbol().to_owned()),
-        (None, reason) => (
-            say::no_value(reason.as_ref().map_or_else(|| "-".to_owned(), |reason| told(no_value(reason)))),
-            String::new(),
-        ),
+        (None, reason) => (no_value(reason.as_ref()), String::new()),
     };
     let quality = match version.value.quality {
+        _ if version.value.no_value == Some(NoValue::Absent) => say::quality_absent(),
         QualityCode::Good => say::quality_good(),
         QualityCode::Suspect => say::quality_suspect(version.value.rules.join(",")),
     };
@@ -126,13 +124,14 @@ fn cells(zone: &Zone, version: &ReadingRow) -> [String; 8] {
     ]
 }
 
-/// The stable name of the reason why an answer carries no number.
-pub(crate) const fn no_value(reason: &hes_model::NoValue) -> &'static str {
-    match reason {
-        hes_model::NoValue::Absent => "absent",
-        hes_model::NoValue::NotBcd => "not_bcd",
-        hes_model::NoValue::Malformed => "malformed",
-    }
+/// Why an answer carries no number, for people.
+pub(crate) fn no_value(reason: Option<&NoValue>) -> String {
+    say::no_value(match reason {
+        None => "-".to_owned(),
+        Some(NoValue::Absent) => told("absent"),
+        Some(NoValue::NotBcd) => told("not_bcd"),
+        Some(NoValue::Malformed) => told("malformed"),
+    })
 }
 
 fn show_exchange(out: Output, zone: &Zone, exchange: &ExchangeEvidence) -> anyhow::Result<()> {

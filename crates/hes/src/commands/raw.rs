@@ -8,7 +8,7 @@ use clap::Args;
 use hes_dissect::Options;
 use hes_driver::dlt645::direct::send_read;
 use hes_driver::dlt645::{dialect_of, guard};
-use hes_model::{ExchangeProof, Protocol};
+use hes_model::{ExchangeProof, Failure, Protocol};
 
 use crate::cli::{Common, on_one_thread};
 use crate::commands::dissected;
@@ -55,7 +55,7 @@ impl Raw {
             Ok(exchange) if out.is_json() => out.document(&exchange_document(&exchange))?,
             Ok(exchange) => show_exchange(out, &exchange)?,
             Err(failure) if out.is_json() => {
-                out.document(&serde_json::json!({ "request": Joined(&bytes).to_string(), "failure": failure }))?;
+                out.document(&serde_json::json!({ "request": Joined(&bytes).to_string(), "failure": failure_document(&failure) }))?;
                 return Ok(Exit::Failed);
             }
             Err(failure) => {
@@ -82,6 +82,15 @@ pub(crate) fn show_exchange(out: Output, exchange: &ExchangeProof) -> anyhow::Re
         dissected::write_all(&mut std::io::stdout().lock(), out, bytes, &Options::PERSON)?;
     }
     Ok(())
+}
+
+/// A failure for programs, its bytes in hexadecimal digits as everywhere.
+pub(crate) fn failure_document(failure: &Failure) -> serde_json::Value {
+    let mut document = serde_json::json!({ "kind": failure.kind, "detail": failure.detail });
+    if !failure.bytes.is_empty() {
+        document["bytes"] = Joined(&failure.bytes).to_string().into();
+    }
+    document
 }
 
 /// An exchange for programs.

@@ -256,6 +256,7 @@ messages! {
         zh: "表内时钟 {clock},与本机相差 {offset} 秒"
     }
     quality_good() { en: "good", zh: "有效" }
+    quality_absent() { en: "absent", zh: "电表无此数据" }
     quality_suspect(rules) { en: "suspect ({rules})", zh: "可疑({rules})" }
     quality_not_judged() { en: "not judged", zh: "未校验" }
     no_value(reason) { en: "no value ({reason})", zh: "无值({reason})" }

@@ -2,10 +2,11 @@
 
 use hes_api::dto::reads::ReadClock;
 use hes_model::{Failure, MeterClock, NoValue, Obis, Quantity, ReadingSeq, RuleId};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::commands::archive::or_dash;
 use crate::commands::evidence::no_value;
+use crate::commands::raw;
 use crate::commands::report::{cause, seconds};
 use crate::exit::Exit;
 use crate::output::{Output, Table, Tone, left, right};
@@ -33,10 +34,9 @@ pub(super) struct Value {
 }
 
 impl Value {
-    /// A number, or the meter's word that it has none, that broke no rule.
+    /// A number that broke no rule.
     fn is_good(&self) -> bool {
-        let judged_good = self.rules.as_ref().is_none_or(Vec::is_empty);
-        judged_good && matches!(self.no_value, None | Some(NoValue::Absent))
+        self.rules.as_ref().is_none_or(Vec::is_empty) && self.no_value.is_none()
     }
 }
 
@@ -45,8 +45,12 @@ impl Value {
 pub(super) struct Missing {
     pub(super) register: Option<Obis>,
     pub(super) slot: Option<String>,
-    #[serde(flatten)]
+    #[serde(flatten, serialize_with = "failure_document")]
     pub(super) failure: Failure,
+}
+
+fn failure_document<S: Serializer>(failure: &Failure, to: S) -> Result<S::Ok, S::Error> {
+    raw::failure_document(failure).serialize(to)
 }
 
 /// What came of asking one meter.
@@ -107,10 +111,11 @@ fn table(values: &[Value]) -> Table {
     for value in values {
         let (number, unit) = match (&value.quantity, &value.no_value) {
             (Some(quantity), _) => (quantity.decimal().to_string(), quantity.unit.symbol().to_owned()),
-            (None, reason) => (say::no_value(reason.as_ref().map_or("-", no_value)), String::new()),
+            (None, reason) => (no_value(reason.as_ref()), String::new()),
         };
         let tone = if value.is_good() { Tone::Good } else { Tone::Warn };
         let quality = match &value.rules {
+            _ if value.no_value == Some(NoValue::Absent) => say::quality_absent(),
             None => say::quality_not_judged(),
             Some(rules) if rules.is_empty() => say::quality_good(),
             Some(rules) => say::quality_suspect(rules.join(",")),
@@ -120,4 +125,45 @@ fn table(values: &[Value]) -> Table {
         table.row(tone, [value.alias.clone(), slot, number, unit, occurred, quality, or_dash(value.seq)]);
     }
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use hes_model::{FailureKind, Unit};
+
+    use super::*;
+
+    fn value(quantity: Option<Quantity>, no_value: Option<NoValue>) -> Value {
+        Value {
+            register: "1.0.32.7.0.255".parse().unwrap(),
+            alias: "voltage_a".into(),
+            series: "instant".into(),
+            slot: None,
+            quantity,
+            no_value,
+            occurred: None,
+            rules: Some(Vec::new()),
+            seq: None,
+        }
+    }
+
+    #[test]
+    fn a_value_the_meter_does_not_have_is_not_there() {
+        let number = || value(Some(Quantity::new(2247, 1, Unit::Volt)), None);
+        let absent = || value(None, Some(NoValue::Absent));
+        let exit = |values| Answer { values, ..Answer::default() }.exit();
+        assert_eq!(exit(vec![number()]), Exit::Done);
+        assert_eq!(exit(vec![number(), absent()]), Exit::Partly);
+        assert_eq!(exit(vec![absent()]), Exit::Failed);
+    }
+
+    #[test]
+    fn the_bytes_of_a_failure_are_hexadecimal_digits() {
+        let failure = Failure::new(FailureKind::WrongItem, "another answer").with_bytes(&[0x68, 0x0A]);
+        let missing = Missing { register: None, slot: None, failure };
+        let expected = serde_json::json!(
+            { "register": null, "slot": null, "kind": "wrong_item", "detail": "another answer", "bytes": "680A" }
+        );
+        assert_eq!(serde_json::to_value(missing).unwrap(), expected);
+    }
 }
