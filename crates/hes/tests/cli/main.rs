@@ -6,6 +6,7 @@ mod config;
 mod decode;
 mod help;
 mod import;
+mod metrics;
 mod program;
 mod raw;
 mod served;

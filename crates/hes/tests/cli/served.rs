@@ -9,6 +9,8 @@ use crate::program::{Ran, hes, run_with};
 pub(crate) struct Served {
     folder: tempfile::TempDir,
     server: Child,
+    /// Where its HTTP interface is.
+    pub(crate) api: String,
 }
 
 impl Served {
@@ -24,8 +26,8 @@ impl Served {
         let mut server = serve.spawn().unwrap();
         let mut ready = String::new();
         std::io::BufReader::new(server.stdout.take().unwrap()).read_line(&mut ready).unwrap();
-        assert!(ready.contains("\"ready\":true"), "{ready}");
-        Self { folder, server }
+        let ready: serde_json::Value = serde_json::from_str(&ready).unwrap();
+        Self { folder, server, api: ready["api"].as_str().unwrap().to_owned() }
     }
 
     /// `hes ARGS` with the server's settings.
