@@ -140,7 +140,8 @@ fn now() -> UtcMicros {
 }
 
 async fn unknown_route() -> Response {
-    Problem::new(Code::UnknownRoute, "see the list of routes in the README; all are under /api/v1").into_response()
+    Problem::new(Code::UnknownRoute, "the routes are listed in crates/api/API.md; all are under /api/v1")
+        .into_response()
 }
 
 async fn method_not_allowed() -> Response {

@@ -16,6 +16,7 @@ use crate::direct::DirectTarget;
 use crate::exit::{Exit, UsageError};
 use crate::hex::{self, Joined, Spaced};
 use crate::output::{Output, Tone};
+use crate::settings::Zone;
 use crate::text::{help, say, told};
 
 #[derive(Debug, Args)]
@@ -53,7 +54,7 @@ impl Raw {
         let out = common.output();
         match answered {
             Ok(exchange) if out.is_json() => out.document(&exchange_document(&exchange))?,
-            Ok(exchange) => show_exchange(out, &exchange)?,
+            Ok(exchange) => show_exchange(out, &settings.zone, &exchange)?,
             Err(failure) if out.is_json() => {
                 out.document(&serde_json::json!({ "request": Joined(&bytes).to_string(), "failure": failure_document(&failure) }))?;
                 return Ok(Exit::Failed);
@@ -72,12 +73,12 @@ impl Raw {
 }
 
 /// An exchange for people: what was sent and answered.
-pub(crate) fn show_exchange(out: Output, exchange: &ExchangeProof) -> anyhow::Result<()> {
+pub(crate) fn show_exchange(out: Output, zone: &Zone, exchange: &ExchangeProof) -> anyhow::Result<()> {
     for (heading, at, bytes) in [
         (say::exchange_sent(), exchange.sent_at, &exchange.request),
         (say::exchange_answered(), exchange.received_at.0, &exchange.answer),
     ] {
-        out.toned(Tone::Faint, format_args!("{heading} {at}"))?;
+        out.toned(Tone::Faint, format_args!("{heading} {}", zone.local(at)))?;
         out.line(format_args!("{}", Spaced(bytes)))?;
         dissected::write_all(&mut std::io::stdout().lock(), out, bytes, &Options::PERSON)?;
     }

@@ -90,9 +90,9 @@ fn duration(micros: i64) -> String {
     let seconds = micros.max(0) / 1_000_000;
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
     match (days, hours) {
-        (0, 0) => format!("{minutes} min {} s", seconds % 60),
-        (0, _) => format!("{hours} h {minutes} min"),
-        _ => format!("{days} d {hours} h"),
+        (0, 0) => say::minutes_and_seconds(minutes, seconds % 60),
+        (0, _) => say::hours_and_minutes(hours, minutes),
+        _ => say::days_and_hours(days, hours),
     }
 }
 

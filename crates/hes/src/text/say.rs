@@ -154,6 +154,10 @@ messages! {
         zh: "{found} 既不是数据项别名也不是 OBIS 代码;用 `hes register list` 查看全部"
     }
 
+    minutes_and_seconds(minutes, seconds) { en: "{minutes} min {seconds} s", zh: "{minutes} 分 {seconds} 秒" }
+    hours_and_minutes(hours, minutes) { en: "{hours} h {minutes} min", zh: "{hours} 小时 {minutes} 分" }
+    days_and_hours(days, hours) { en: "{days} d {hours} h", zh: "{days} 天 {hours} 小时" }
+
     // Registers
     kind_counter() { en: "counter", zh: "累计" }
     kind_balance() { en: "balance", zh: "余额" }

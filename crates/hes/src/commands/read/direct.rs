@@ -21,6 +21,7 @@ use crate::commands::raw::{exchange_document, protocol, show_exchange};
 use crate::direct::{DirectTarget, World};
 use crate::exit::{Exit, UsageError};
 use crate::output::{Output, Tone};
+use crate::settings::Zone;
 use crate::text::{help, say, told};
 
 /// Digits of a whole address: what tells an address from a data item.
@@ -112,7 +113,7 @@ impl DirectArgs {
         if out.is_json() {
             out.document(&document(meter.as_ref(), &heard))?;
         } else {
-            show(out, meter.as_ref(), &heard, self.verbose)?;
+            show(out, meter.as_ref(), &heard, self.verbose.then_some(&settings.zone))?;
         }
         Ok(exit(&heard))
     }
@@ -251,7 +252,8 @@ fn exit(heard: &Heard) -> Exit {
     }
 }
 
-fn show(out: Output, meter: Option<&MeterSpec>, heard: &Heard, verbose: bool) -> anyhow::Result<()> {
+/// What was read; with a zone, also everything that was said on the line, by its time there.
+fn show(out: Output, meter: Option<&MeterSpec>, heard: &Heard, said: Option<&Zone>) -> anyhow::Result<()> {
     let name = match meter {
         Some(meter) => {
             out.toned(Tone::Head, format_args!("{} {}", meter.protocol, meter.address))?;
@@ -270,10 +272,10 @@ fn show(out: Output, meter: Option<&MeterSpec>, heard: &Heard, verbose: bool) ->
     if let Some(hint) = &heard.hint {
         out.toned(Tone::Faint, hint)?;
     }
-    if verbose {
+    if let Some(zone) = said {
         for exchange in &heard.exchanges {
             out.line("")?;
-            show_exchange(out, exchange)?;
+            show_exchange(out, zone, exchange)?;
         }
     }
     Ok(())

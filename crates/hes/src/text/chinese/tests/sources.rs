@@ -52,7 +52,7 @@ const OTHER_CALLS: [&str; 18] = [
     "serde",
 ];
 /// Texts that are something else than a message: answers of tools, media types.
-const NO_MESSAGES: [&str; 10] = [
+const NO_MESSAGES: [&str; 8] = [
     "PRAGMA user_version = {number}",
     "a permit that is not used lets nothing out",
     "Insert second",
@@ -61,8 +61,6 @@ const NO_MESSAGES: [&str; 10] = [
     "Failed to deserialize query string: ",
     "dial_in packet:{packet}",
     "dial_in frame:{address}",
-    "{minutes} min {} s",
-    "{hours} h {minutes} min",
 ];
 
 /// One message of the sources.
