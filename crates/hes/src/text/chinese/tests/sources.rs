@@ -63,6 +63,26 @@ const NO_MESSAGES: [&str; 8] = [
     "dial_in frame:{address}",
 ];
 
+/// Words that stand in statements of the database only; some statements are put together of pieces.
+const SQL: [&str; 16] = [
+    "SELECT",
+    "INSERT",
+    "UPDATE",
+    "DELETE",
+    "CREATE",
+    "FROM",
+    "WHERE",
+    "RETURNING",
+    "NULL",
+    "JOIN",
+    "BETWEEN",
+    "LIMIT",
+    "PRAGMA",
+    "AND",
+    "r.slot",
+    "until_day",
+];
+
 /// One message of the sources.
 pub(super) struct Message {
     pub(super) file: String,
@@ -111,12 +131,9 @@ pub(super) fn without_names(message: &str) -> String {
 fn is_message(text: &str) -> bool {
     let literal = without_names(text);
     let words = literal.split(|c: char| !c.is_ascii_alphabetic()).filter(|word| word.len() > 1).count();
-    let statement =
-        literal.split_whitespace().filter(|word| word.len() > 3 && word.bytes().all(|b| b.is_ascii_uppercase()));
-    let is_parameter = |pair: &[u8]| matches!(pair, [b'?', number] if number.is_ascii_digit());
-    let is_sql = literal.as_bytes().windows(2).any(is_parameter)
-        || [" = ?", "r.slot", "until_day", "RETURNING "].iter().any(|part| literal.contains(part))
-        || statement.count() > 1;
+    let is_sql = SQL
+        .iter()
+        .any(|word| literal.split(|c: char| !(c.is_alphanumeric() || "_.?".contains(c))).any(|of| of == *word));
     let is_media_type = text.starts_with("text/");
     words > 1
         && !is_media_type
