@@ -149,6 +149,8 @@ impl Collector {
 /// One channel that is served.
 struct Serving {
     config: ChannelConfig,
+    /// Whether there is a task: there is none for a channel that cannot be served as it is configured.
+    has_task: bool,
     stop: CancellationToken,
     /// Failures in a row.
     failures: u32,
@@ -190,11 +192,16 @@ impl Served {
             }
             allowed.send_replace(Arc::new(list));
         }
-        for (name, serving) in &self.channels {
-            if wanted.iter().find(|config| config.name == *name) != Some(&serving.config) {
+        let board = &self.collector.shared.board;
+        self.channels.retain(|name, serving| {
+            let is_as_wanted = wanted.iter().find(|config| config.name == *name) == Some(&serving.config);
+            if !is_as_wanted && serving.has_task {
                 serving.stop.cancel();
+            } else if !is_as_wanted {
+                board.remove(name);
             }
-        }
+            is_as_wanted || serving.has_task
+        });
         for config in wanted {
             if !self.channels.contains_key(&config.name) {
                 self.start(config, 0, cancel);
@@ -214,7 +221,7 @@ impl Served {
                 tracing::error!(channel = %name, %error, "the channel cannot be served");
                 let down = LinkState::Down { since: wall_clock(), cause: error.to_string() };
                 self.collector.shared.board.update(&name, |status| status.link = Some(down));
-                self.channels.insert(name, Serving { config, stop, failures });
+                self.channels.insert(name, Serving { config, has_task: false, stop, failures });
                 return;
             }
         };
@@ -225,7 +232,7 @@ impl Served {
         let serve = self.serve(config.clone(), source, delay, stop.clone());
         let id = self.tasks.spawn(serve).id();
         self.names.insert(id, name.clone());
-        self.channels.insert(name, Serving { config, stop, failures });
+        self.channels.insert(name, Serving { config, has_task: true, stop, failures });
     }
 
     /// One channel: its planner, and the owner of its line, which outlives the planner.

@@ -611,3 +611,22 @@ async fn a_channel_nobody_answers_on_is_shown_as_down_and_others_go_on() {
         .await;
     running.stop().await;
 }
+
+#[tokio::test]
+async fn a_channel_that_could_not_be_served_is_served_once_it_is_put_right() {
+    let town = Town::found(&one_bus(1), 1).await;
+    let right = town.store.channel(&"bus".parse().expect("a name")).await.expect("stored").expect("known");
+    let registration = hes_model::Registration::Packet("NOBODY-LISTENS".into());
+    let endpoint = hes_model::Endpoint::DialIn(hes_model::DialIn { registration });
+    let wrong = hes_model::ChannelConfig { endpoint, ..right.clone() };
+    town.store.import_channels(vec![(1, wrong)]).await.expect("taken");
+    town.plan("daily", daily(), Window::ALWAYS).await;
+    let running = town.collect(quick()).await;
+    let is_down = |s: &hes_collector::CollectorStatus| {
+        s.channels.values().any(|channel| matches!(channel.link, Some(LinkState::Down { .. })))
+    };
+    running.until("nothing listens for its module", is_down).await;
+    town.store.import_channels(vec![(1, right)]).await.expect("taken");
+    until_stored(&running, 10).await;
+    running.stop().await;
+}
