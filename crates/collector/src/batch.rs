@@ -21,7 +21,7 @@ pub(crate) struct Batch {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Asked {
     slots: BTreeMap<(Obis, Option<DateTime>), UtcMicros>,
-    /// Slots whose civil time another slot has as well, when the clocks go back: the meter cannot tell them apart.
+    /// Slots whose civil time an earlier slot has as well, when the clocks go back: the meter cannot tell them apart.
     repeated: Vec<(Obis, UtcMicros)>,
 }
 
@@ -32,26 +32,17 @@ impl Asked {
         for (register, slot) in slots {
             let meter_says = match series {
                 Series::Instant => None,
+                Series::Interval(_) if happens_again(zone, slot) => {
+                    asked.repeated.push((register, slot));
+                    continue;
+                }
                 Series::Interval(_) => Some(civil(zone, slot)),
                 // Where midnight does not exist, the day starts later; the meter still calls it 00:00.
                 Series::Daily | Series::Monthly => Some(civil(zone, slot).date().at(0, 0, 0, 0)),
             };
-            asked.insert(register, meter_says, slot);
+            asked.slots.insert((register, meter_says), slot);
         }
         asked
-    }
-
-    fn insert(&mut self, register: Obis, civil: Option<DateTime>, slot: UtcMicros) {
-        match self.slots.entry((register, civil)) {
-            std::collections::btree_map::Entry::Vacant(vacant) => {
-                vacant.insert(slot);
-            }
-            std::collections::btree_map::Entry::Occupied(mut earlier) => {
-                let first = slot.min(*earlier.get());
-                self.repeated.push((register, slot.max(*earlier.get())));
-                earlier.insert(first);
-            }
-        }
     }
 
     /// The slot that was asked for under this register and the meter's civil time; `None` if it was not.
@@ -143,6 +134,12 @@ fn by_time(slots: &[(Obis, UtcMicros)]) -> Vec<(UtcMicros, BTreeSet<Obis>)> {
 
 fn civil(zone: &TimeZone, at: UtcMicros) -> DateTime {
     zone.to_datetime(at.timestamp())
+}
+
+/// Whether the civil clock has shown this time before, and was set back since.
+fn happens_again(zone: &TimeZone, at: UtcMicros) -> bool {
+    let shown = zone.to_ambiguous_timestamp(civil(zone, at));
+    shown.is_ambiguous() && shown.earlier().is_ok_and(|first| UtcMicros::from(first) < at)
 }
 
 fn latched(series: Series, slots: &[(Obis, UtcMicros)], zone: &TimeZone, limit: usize) -> Vec<Batch> {
@@ -284,6 +281,8 @@ mod tests {
         assert_eq!(asked.repeated(), [(IMPORT, second)]);
         let made = batches(Series::Interval(60), &[(IMPORT, first), (IMPORT, second)], &zone, 100);
         assert_eq!(made.len(), 2, "a run does not cross the change");
+        let asked: Vec<_> = made.iter().flat_map(|batch| batch.asked.all()).collect();
+        assert_eq!(asked, [(IMPORT, first)], "the two are never in one request, and the second is asked for in none");
     }
 
     #[test]
