@@ -128,6 +128,38 @@ fn frame(address: [u8; 6], control: u8, data: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// A question for an item of 2007, explained.
+fn asked(item: u32) -> Value {
+    let data: Vec<u8> = item.to_le_bytes().into_iter().map(|byte| byte.wrapping_add(0x33)).collect();
+    serde_json::to_value(decode(&frame([0x01, 0, 0, 0, 0, 0], 0x11, &data), &Options::PERSON)).unwrap()
+}
+
+#[test]
+fn every_kind_of_item_is_called_by_its_name_in_both_languages() {
+    for (item, en, zh) in [
+        (0x0001_0000, "Forward active energy, total", "正向有功电能 总"),
+        (0x0001_FF00, "Forward active energy (block)", "正向有功电能(数据块)"),
+        (0x0201_FF00, "Voltage (block)", "电压(数据块)"),
+        (0x0400_05FF, "Run-status words", "运行状态字"),
+        (0x0506_0101, "Forward active energy", "正向有功电能"),
+        (0x0506_FF01, "Freeze, all data", "冻结数据块"),
+        (0x0301_0000, "Loss of voltage: times and minutes by phase", "失压总次数、总累计时间"),
+        (0x0301_0101, "Loss of voltage, record", "失压记录"),
+        (0x0FEE_1234, "Unknown item", "未知数据项"),
+    ] {
+        check(&format!("{item:08X}"), &json!({ "di_label": { "en": en, "zh": zh } }), &asked(item));
+    }
+}
+
+#[test]
+fn a_refusal_whose_reason_is_missing_or_too_long_is_one_all_the_same() {
+    for data in [&[][..], &[0x35, 0x34]] {
+        let found = serde_json::to_value(decode(&frame([0x01, 0, 0, 0, 0, 0], 0xD1, data), &Options::PERSON)).unwrap();
+        check("D1", &json!({ "ok": true, "command": "read", "error": true, "err": null }), &found);
+        schema::validate(&found);
+    }
+}
+
 fn dialects() -> impl Strategy<Value = Option<Dialect>> {
     prop_oneof![Just(None), Just(Some(Dialect::V2007)), Just(Some(Dialect::V1997))]
 }

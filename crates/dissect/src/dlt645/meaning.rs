@@ -175,6 +175,10 @@ impl About<'_> {
             }
             Answer::Refused { errors, service } => self.refused(errors, service),
             Answer::Other { control, .. } => {
+                // A refusal whose reason is missing or not of its length is one all the same.
+                if control.is_abnormal() {
+                    self.out.error = Some(true);
+                }
                 if self.dialect.service(control.function()).is_none() {
                     self.unknown();
                 }
@@ -292,21 +296,22 @@ pub(super) fn reading_label(reading: &Reading<'_>) -> Label {
     Label::new(with(field.en(), name.suffix_en(), ", "), with(field.zh(), name.suffix_zh(), " "))
 }
 
-/// What an item is called. Without data to read, the table still says what would stand there; of a block, what its first
-/// member would be.
+/// What an item is called: by its row of the table, and with its tariff or phase where it is one value.
 fn item_label(item: DataId) -> Label {
     let table = items(item.dialect());
-    if !table.knows(item) {
+    let Some((en, zh)) = table.label(item) else {
         return Label::new("Unknown item", "未知数据项");
-    }
+    };
     if !is_open(item) {
         let first = table.read(item, Data::default()).next();
-        return first.map_or_else(|| Label::new("Block of data", "数据块"), |reading| reading_label(&reading));
+        let named = first.filter(|reading| !reading.field.en().is_empty());
+        return named.map_or_else(|| Label::new(en, zh), |reading| reading_label(&reading));
     }
-    let member = members(item).into_iter().find_map(|member| table.read(member, Data::default()).next());
-    match member.filter(|member| !member.field.en().is_empty()) {
-        Some(member) => Label::new(format!("{} (block)", member.field.en()), format!("{}(数据块)", member.field.zh())),
-        None => Label::new("Block of data", "数据块"),
+    // A block of unlike members has a row of its own, which says so.
+    if members(item).into_iter().any(|member| table.label(member) == Some((en, zh))) {
+        Label::new(format!("{en} (block)"), format!("{zh}(数据块)"))
+    } else {
+        Label::new(en, zh)
     }
 }
 
