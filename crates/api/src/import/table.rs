@@ -1,6 +1,8 @@
 //! From bytes to checked rows: the part of an import that does not know what a row means.
 
 use std::collections::{BTreeMap, HashMap};
+use std::io::Cursor;
+use std::ops::Range;
 
 use super::encoding::decode;
 use crate::dto::archive::{Encoding, Fault, RefusedRow};
@@ -109,16 +111,16 @@ pub(crate) fn read<L: Line>(file: Csv<'_>, rows_max: u64) -> Result<Table<L>, He
     }
     let (body, encoding) = decode(file.bytes, file.encoding).ok_or(HeadError::NotGb18030)?;
     let body = &*body;
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(body);
+    let mut records = Records::new(body);
     let mut lines = LineCounter::new(body);
     let mut record = csv::ByteRecord::new();
-    if !next(&mut reader, &mut record) {
+    if records.next(&mut record).is_none() {
         return Err(HeadError::Empty { expected: expected(L::COLUMNS) });
     }
     let head = Head::parse::<L>(&record)?;
     let mut table = Table { encoding, rows: 0, good: Vec::new(), refused: Vec::new() };
     let mut seen = HashMap::new();
-    while next(&mut reader, &mut record) {
+    while let Some(at) = records.next(&mut record) {
         if record.iter().all(|cell| cell.trim_ascii().is_empty()) {
             continue;
         }
@@ -126,7 +128,17 @@ pub(crate) fn read<L: Line>(file: Csv<'_>, rows_max: u64) -> Result<Table<L>, He
         if table.rows > rows_max {
             return Err(HeadError::TooManyRows { max: rows_max });
         }
-        let line = lines.line_of(record.position().map_or(0, csv::Position::byte));
+        let line = lines.line_of(at.start);
+        if let Some(next_line) = torn(body, at, &record, &head) {
+            let reason = "a quote is not closed on this line".to_owned();
+            table.refused.push(RefusedRow {
+                line,
+                key: None,
+                faults: vec![Fault { column: None, value: None, reason }],
+            });
+            records.go_on_at(next_line);
+            continue;
+        }
         let mut cells = Cells { head: &head, record: &record, line, faults: Vec::new() };
         let key = cells.shown(L::KEY);
         let parsed = if cells.fits() { L::parse(&mut cells) } else { None };
@@ -140,9 +152,38 @@ pub(crate) fn read<L: Line>(file: Csv<'_>, rows_max: u64) -> Result<Table<L>, He
     Ok(table)
 }
 
-/// The next record. Byte records of a flexible reader over memory have no way to fail.
-fn next(reader: &mut csv::Reader<&[u8]>, record: &mut csv::ByteRecord) -> bool {
-    reader.read_byte_record(record).unwrap_or(false)
+/// The records of a file and where they stand.
+struct Records<'a>(csv::Reader<Cursor<&'a [u8]>>);
+
+impl<'a> Records<'a> {
+    fn new(body: &'a [u8]) -> Self {
+        Self(csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(Cursor::new(body)))
+    }
+    /// The next record. Byte records of a flexible reader over memory have no way to fail.
+    fn next(&mut self, record: &mut csv::ByteRecord) -> Option<Range<usize>> {
+        let found = self.0.read_byte_record(record).unwrap_or(false);
+        let at = |position: &csv::Position| usize::try_from(position.byte()).unwrap_or(usize::MAX);
+        found.then(|| record.position().map_or(0, at)..at(self.0.position()))
+    }
+    /// Reads on from here, whatever was read before. Seeking in memory has no way to fail either.
+    fn go_on_at(&mut self, at: usize) {
+        let mut position = csv::Position::new();
+        position.set_byte(u64::try_from(at).unwrap_or(u64::MAX));
+        drop(self.0.seek(position));
+    }
+}
+
+/// Where the line behind the first one of a record starts, if an open quote made other rows a part of it. A value may have
+/// lines; but then its quotes are closed, the row has its number of values, and none of them is longer than values are.
+fn torn(body: &[u8], at: Range<usize>, record: &csv::ByteRecord, head: &Head) -> Option<usize> {
+    let bytes = body.get(at.clone())?;
+    let blank = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+    let first_line = bytes.iter().skip(blank).position(|byte| matches!(byte, b'\r' | b'\n'))?;
+    let end = blank + first_line;
+    let one_line = bytes.get(end..)?.iter().all(|byte| matches!(byte, b'\r' | b'\n'));
+    let open = bytes.iter().filter(|byte| **byte == b'"').count() % 2 == 1;
+    let too_long = record.iter().any(|cell| String::from_utf8_lossy(cell).chars().nth(CELL_MAX_CHARS).is_some());
+    (!one_line && (open || too_long || record.len() != head.len)).then_some(at.start + end + 1)
 }
 
 fn expected(columns: &[Column]) -> String {
@@ -300,8 +341,7 @@ impl<'a> LineCounter<'a> {
     fn new(body: &'a [u8]) -> Self {
         Self { body, at: 0, line: 1 }
     }
-    fn line_of(&mut self, offset: u64) -> u64 {
-        let offset = usize::try_from(offset).unwrap_or(usize::MAX);
+    fn line_of(&mut self, offset: usize) -> u64 {
         while let Some(&byte) = self.body.get(self.at) {
             if self.at >= offset && !matches!(byte, b'\r' | b'\n') {
                 break;
@@ -385,6 +425,25 @@ mod tests {
         assert_eq!(table.good.len(), 2);
         let expected = [(3, "meter_no", "stands in line 2 already"), (4, "address", "stands in line 2 already")];
         assert_eq!(faults(&table), expected.map(|(line, column, why)| (line, column.to_owned(), why.to_owned())));
+    }
+
+    #[test]
+    fn an_open_quote_costs_its_own_row_and_no_other() {
+        let row = |no: u32| format!("M{no},dlt645-2007,{no},b,A,P{no},C{no},name,\r\n");
+        let long: String = (20..60).map(row).collect();
+        for (broken, behind) in [
+            ("\"M2,dlt645-2007,2,b,A,P2,,,\r\n", row(3)),
+            ("M2,dlt645-2007,2,b,A,P2,C2,\"name,\r\n", row(3)),
+            ("M2,dlt645-2007,2,b,A,P2,C2,name,\"\r\n", row(3)),
+            ("M2,dlt645-2007,2,b,A,P2,C2,\"name,\r\n", long.clone()),
+            ("M2,dlt645-2007,2,b,A,P2,C2,\"name,\n", row(3).replace("name", "\"name\"")),
+        ] {
+            let table = meters(&[&row(1), broken, &behind].concat());
+            let expected = vec![(3, String::new(), "a quote is not closed on this line".to_owned())];
+            assert_eq!(faults(&table), expected, "{broken}{behind}");
+            assert_eq!(table.good.len(), 1 + behind.lines().count(), "{broken}{behind}");
+            assert_eq!(table.good[1].row.line, 4);
+        }
     }
 
     #[test]
