@@ -1,0 +1,17 @@
+//! DLMS/COSEM: links, associations, services, data, and the interface classes a head-end or a meter needs.
+//!
+//! Everything here is a pure function over bytes, or a small rule that is told what arrived and answers what to do: no
+//! I/O, no clock, no async. Parsing is total and borrows from the bytes it was given; memory is taken only where pieces
+//! must be put together. Every service is read and written in both directions, so a client and a meter can be built on it.
+//!
+//! Clauses are those of the Green Book (DLMS UA 1000-2, IEC 62056-5-3 and -46) and the Blue Book (DLMS UA 1000-1, IEC
+//! 62056-6-2). What is only known from the field is a named quirk where it is used.
+#![warn(missing_docs, clippy::indexing_slicing)]
+
+pub mod axdr;
+mod error;
+mod obis;
+pub mod security;
+
+pub use error::{DecodeError, Parsed};
+pub use obis::{Obis, ObisError};

@@ -1,0 +1,1 @@
+//! Ciphering, authentication and keys, on byte slices.
