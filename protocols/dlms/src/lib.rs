@@ -8,10 +8,21 @@
 //! 62056-6-2). What is only known from the field is a named quirk where it is used.
 #![warn(missing_docs, clippy::indexing_slicing)]
 
+pub mod acse;
+pub mod actuation;
+pub mod apdu;
 pub mod axdr;
+mod effect;
 mod error;
+mod gateway;
+pub mod hdlc;
 mod obis;
 pub mod security;
+#[cfg(test)]
+mod vectors;
+pub mod wrapper;
 
+pub use effect::Effect;
 pub use error::{DecodeError, Parsed};
+pub use gateway::{Gateway, GatewayDirection};
 pub use obis::{Obis, ObisError};

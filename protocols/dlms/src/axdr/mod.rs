@@ -4,6 +4,7 @@
 //! apart when they are looked at, so a profile of a thousand rows costs no memory and one pass. The same types are
 //! written: a list is either a stretch of bytes, or a slice of values made by the program.
 
+mod choice;
 mod compact;
 mod data;
 mod length;
@@ -16,4 +17,5 @@ pub use data::{Data, tag};
 pub use list::{Element, List, ListIter, Sequence, SequenceIter};
 pub use time::{ClockStatus, Date, DateTime, DeviationSign, Impossible, Time};
 
+pub(crate) use choice::{boolean, element, optional, write_optional};
 pub(crate) use length::{length, octets, write_length, write_octets};
