@@ -10,7 +10,6 @@
 
 use crate::Effect;
 use crate::apdu::Apdu;
-use crate::axdr::Element as _;
 
 /// Leave to write one request that could move a relay. Not `Clone`, not `Copy`, not `Default`: one permit, one request.
 ///

@@ -16,6 +16,7 @@ mod effect;
 mod error;
 mod gateway;
 pub mod hdlc;
+pub mod mode_e;
 mod obis;
 pub mod security;
 #[cfg(test)]

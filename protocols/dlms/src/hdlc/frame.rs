@@ -90,7 +90,6 @@ pub struct Frame<'a> {
 
 /// What stands before the information.
 pub(super) struct Header {
-    pub(super) segmented: bool,
     /// Octets between the flags.
     pub(super) length: usize,
     pub(super) destination: Address,
@@ -123,14 +122,14 @@ pub(super) fn format(octets: [u8; 2]) -> Result<(bool, usize), FrameError> {
 /// Reads the header at the start of `input`; `None` where more bytes are needed.
 pub(super) fn header(input: &[u8]) -> Result<Option<Header>, FrameError> {
     let [first, second, rest @ ..] = input else { return Ok(None) };
-    let (segmented, length) = format([*first, *second])?;
+    let (_, length) = format([*first, *second])?;
     let Some((destination, taken)) = Address::find(rest).map_err(FrameError::Address)? else { return Ok(None) };
     let rest = rest.split_at(taken).1;
     let Some((source, taken)) = Address::find(rest).map_err(FrameError::Address)? else { return Ok(None) };
     let [control, rest @ ..] = rest.split_at(taken).1 else { return Ok(None) };
     let octets = input.len() - rest.len();
     let control = Control::from_octet(*control);
-    Ok(Some(Header { segmented, length, destination, source, control, octets }))
+    Ok(Some(Header { length, destination, source, control, octets }))
 }
 
 /// Whether the two octets behind `checked` are its check sequence.
