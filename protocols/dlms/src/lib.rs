@@ -12,6 +12,7 @@ pub mod acse;
 pub mod actuation;
 pub mod apdu;
 pub mod axdr;
+pub mod cosem;
 pub mod dialogue;
 mod effect;
 mod error;
