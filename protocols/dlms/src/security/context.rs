@@ -1,0 +1,615 @@
+//! The security context of an association: keys, titles, policy, and what was heard before.
+
+use std::borrow::Cow;
+use std::fmt::{self, Debug, Formatter};
+
+use super::agreement::{self, AgreementError, Parties, Scheme};
+use super::cipher::{DecipherError, Origin, ProtectError, Sealed};
+use super::counter::{Issued, Lifetime, ReplayGuard};
+use super::ecc::{PrivateKey, PublicKey};
+use super::general::{GeneralFields, KeyInfo};
+use super::keys::{Fingerprint, Key, KeyError, KeyRole, Keys};
+use super::wrap::UnwrapError;
+use super::{CipheredService, Envelope, KeySet, Keying, Protection, Secured, SecurityControl, SystemTitle, TitleError};
+
+/// An APDU between other parties than our peer and us.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ForeignSender {
+    /// The envelope names another sender than the peer of this association.
+    #[error("it is from {said}, the peer is {known}")]
+    Other {
+        /// Title in the envelope.
+        said: SystemTitle,
+        /// Title of the peer.
+        known: SystemTitle,
+    },
+    /// It is our own, come back.
+    #[error("it carries our own title as the sender's")]
+    Own,
+    /// It is for somebody else.
+    #[error("it is for {said}")]
+    Recipient {
+        /// Title of the recipient.
+        said: SystemTitle,
+    },
+    /// A title that has not eight octets.
+    #[error(transparent)]
+    Title(#[from] TitleError),
+}
+
+/// Why the key that general-ciphering names cannot be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum KeyInfoError {
+    /// Control byte and key information name different keys.
+    #[error("control byte and key information name different keys")]
+    Contradiction,
+    /// A scheme that is not known.
+    #[error("its key agreement scheme is not known")]
+    Scheme,
+    /// A key is agreed on with one recipient, and none is named.
+    #[error("it names no recipient to agree on a key with")]
+    NoRecipient,
+    /// The key pairs that the scheme takes are not there.
+    #[error("there are no key pairs for its key agreement")]
+    NoKeyPairs,
+    /// The wrapped key cannot be unwrapped.
+    #[error("its wrapped key cannot be unwrapped")]
+    Unwrap(#[from] UnwrapError),
+    /// No key can be agreed on.
+    #[error("no key can be agreed on")]
+    Agreement(#[from] AgreementError),
+    /// The key does not fit the suite.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+}
+
+/// Key pairs for key agreement, and for the signatures that prove whose they are.
+#[derive(Debug, Clone)]
+pub struct KeyPairs {
+    /// Our static key agreement key.
+    pub agreement: PrivateKey,
+    /// Our signature key.
+    pub signature: PrivateKey,
+    /// The peer's static key agreement key.
+    pub peer_agreement: PublicKey,
+    /// The peer's signature key.
+    pub peer_signature: PublicKey,
+}
+
+/// The key to cipher an APDU with in general-ciphering. New keys are drawn by the caller; with them counting begins anew,
+/// see [`SendCounter::for_session_key`](super::SendCounter::for_session_key).
+#[derive(Debug, Clone, Copy)]
+pub enum ContentKey<'a> {
+    /// A global key.
+    Identified(KeySet),
+    /// A new key, which comes along wrapped with the master key.
+    Wrapped(&'a Key),
+    /// A key that is agreed on with the help of a new key pair, whose public key comes along signed.
+    OnePass(&'a PrivateKey),
+    /// A key that is agreed on with the static key pairs and a new transaction identifier.
+    StaticUnified,
+}
+
+/// An APDU that was deciphered. Prints without its content, which may be a key.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Opened {
+    /// The plain APDU. It may be in another envelope.
+    pub apdu: Vec<u8>,
+    /// Who sent it.
+    pub sender: SystemTitle,
+    /// How it was protected.
+    pub control: SecurityControl,
+    /// Its invocation counter.
+    pub counter: u32,
+}
+
+impl Debug for Opened {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self { apdu, sender, control, counter } = self;
+        write!(f, "{} octets from {sender}, {}, counter {counter}", apdu.len(), control.protection().name())
+    }
+}
+
+/// What both sides of an association hold, and what was heard in it. A client and a meter use the same.
+#[derive(Debug)]
+pub struct SecurityContext {
+    own: SystemTitle,
+    peer: Option<SystemTitle>,
+    keys: Keys,
+    dedicated: Option<Keys>,
+    master: Option<Key>,
+    key_pairs: Option<KeyPairs>,
+    applied: Protection,
+    accepted: Protection,
+    guard: ReplayGuard,
+}
+
+impl SecurityContext {
+    /// A context in which everything is protected as `policy` says, and nothing less is accepted.
+    pub fn new(own: SystemTitle, keys: Keys, policy: Protection) -> Self {
+        let guard = ReplayGuard::new();
+        let (applied, accepted) = (policy, policy);
+        Self { own, peer: None, keys, dedicated: None, master: None, key_pairs: None, applied, accepted, guard }
+    }
+    /// Where requests and responses are protected differently, attribute 2 of class 64: the least that is accepted.
+    pub fn accepting(self, accepted: Protection) -> Self {
+        Self { accepted, ..self }
+    }
+    /// With what was heard before, see [`ReplayGuard::restore`].
+    pub fn with_guard(self, guard: ReplayGuard) -> Self {
+        Self { guard, ..self }
+    }
+    /// With the master key, for keys that come wrapped.
+    pub fn with_master(self, key: Key) -> Result<Self, KeyError> {
+        Ok(Self { master: Some(key.fit(self.keys.suite(), KeyRole::Master)?), ..self })
+    }
+    /// With key pairs, for keys that are agreed on.
+    pub fn with_key_pairs(self, pairs: KeyPairs) -> Self {
+        Self { key_pairs: Some(pairs), ..self }
+    }
+    /// Learns who the peer is, from AARQ, AARE or the meter's registration.
+    pub fn set_peer(&mut self, title: SystemTitle) {
+        self.peer = Some(title);
+    }
+    /// Takes the dedicated key out of the initiate request into use.
+    pub fn set_dedicated(&mut self, key: Key) -> Result<(), KeyError> {
+        self.dedicated = Some(self.keys.under(key)?);
+        Ok(())
+    }
+    /// Our title.
+    pub const fn own(&self) -> SystemTitle {
+        self.own
+    }
+    /// The peer's title.
+    pub const fn peer(&self) -> Option<SystemTitle> {
+        self.peer
+    }
+    /// The global keys.
+    pub const fn keys(&self) -> &Keys {
+        &self.keys
+    }
+    /// What was heard.
+    pub const fn guard(&self) -> &ReplayGuard {
+        &self.guard
+    }
+    /// What was heard, to count a GMAC answer, or to forget a key that was replaced.
+    pub const fn guard_mut(&mut self) -> &mut ReplayGuard {
+        &mut self.guard
+    }
+
+    /// Ciphers a plain APDU into the form that its service has: `glo-get-request` and the like.
+    pub fn protect(&self, keying: Keying, plain: &[u8], counter: Issued) -> Result<Vec<u8>, ProtectError> {
+        let &tag = plain.first().ok_or(ProtectError::Empty)?;
+        let service = CipheredService::of_plain(tag).ok_or(ProtectError::Service(tag))?;
+        let sealed = self.sealed(keying, plain, counter)?;
+        Ok(Envelope::Service { keying, service, secured: sealed.secured() }.to_vec())
+    }
+    /// Ciphers a plain APDU into `general-glo-ciphering` or `general-ded-ciphering`, which says who sent it.
+    pub fn protect_general(&self, keying: Keying, plain: &[u8], counter: Issued) -> Result<Vec<u8>, ProtectError> {
+        let SystemTitle(title) = &self.own;
+        let sealed = self.sealed(keying, plain, counter)?;
+        Ok(Envelope::General { keying, title, secured: sealed.secured() }.to_vec())
+    }
+    fn sealed(&self, keying: Keying, plain: &[u8], counter: Issued) -> Result<Sealed, ProtectError> {
+        let keys = self.lasting(keying).map_err(ProtectError::NoKey)?;
+        keys.protect(self.own.into(), self.control(KeySet::Unicast), counter, plain)
+    }
+    /// Ciphers a plain APDU into `general-ciphering`. The originator of `fields` is replaced by our title.
+    pub fn protect_ciphering(
+        &self,
+        fields: GeneralFields<'_>,
+        key: ContentKey<'_>,
+        plain: &[u8],
+        counter: Issued,
+    ) -> Result<Vec<u8>, ProtectError> {
+        let sender = self.own;
+        let fields = GeneralFields { originator: &sender.0, ..fields };
+        let (keys, data) = self.content_keys(&fields, key)?;
+        let agreed = |scheme: Scheme| KeyInfo::Agreed { parameters: scheme.parameters(), data: &data };
+        let (set, key_info) = match key {
+            ContentKey::Identified(set) => (set, KeyInfo::Identified(set)),
+            ContentKey::Wrapped(_) => (KeySet::Unicast, KeyInfo::Wrapped { key: &data }),
+            ContentKey::OnePass(_) => (KeySet::Unicast, agreed(Scheme::OnePassDiffieHellman)),
+            ContentKey::StaticUnified => (KeySet::Unicast, agreed(Scheme::StaticUnifiedModel)),
+        };
+        let sealed = keys.protect(Origin { sender, fields: Some(&fields) }, self.control(set), counter, plain)?;
+        Ok(Envelope::Ciphering { fields, key_info: Some(key_info), secured: sealed.secured() }.to_vec())
+    }
+    /// The keys that we cipher with, and what the recipient must get to have them too.
+    fn content_keys(
+        &self,
+        fields: &GeneralFields<'_>,
+        key: ContentKey<'_>,
+    ) -> Result<(Cow<'_, Keys>, Vec<u8>), ProtectError> {
+        let suite = self.keys.suite();
+        let pairs = self.key_pairs.as_ref().ok_or(KeyInfoError::NoKeyPairs);
+        let recipient = || fields.recipient().map_err(|_| KeyInfoError::NoRecipient);
+        let parties = || Ok::<_, KeyInfoError>(Parties { originator: self.own, recipient: recipient()? });
+        let (key, data) = match key {
+            ContentKey::Identified(_) => return Ok((Cow::Borrowed(&self.keys), Vec::new())),
+            ContentKey::Wrapped(key) => {
+                let master = self.master.as_ref().ok_or(ProtectError::NoKey(KeyRole::Master))?;
+                (key.clone(), master.wrap(key))
+            }
+            ContentKey::OnePass(ephemeral) => {
+                let pairs = pairs?;
+                let key = agreement::one_pass(suite, ephemeral, &pairs.peer_agreement, parties()?);
+                (key.map_err(KeyInfoError::from)?, agreement::signed_ephemeral(&ephemeral.public(), &pairs.signature))
+            }
+            ContentKey::StaticUnified => {
+                let KeyPairs { agreement, peer_agreement, .. } = pairs?;
+                let transaction = fields.transaction_id;
+                let key = agreement::static_unified(suite, agreement, peer_agreement, parties()?, transaction);
+                (key.map_err(KeyInfoError::from)?, Vec::new())
+            }
+        };
+        Ok((Cow::Owned(self.keys.under(key).map_err(KeyInfoError::from)?), data))
+    }
+    const fn control(&self, set: KeySet) -> SecurityControl {
+        SecurityControl::new(self.keys.suite(), self.applied, set)
+    }
+
+    /// Verifies and deciphers an APDU from the peer.
+    ///
+    /// The order is: who sent it and with which key, the tag, the service inside, the counter. So a counter moves only for
+    /// what the peer has made.
+    pub fn open(&mut self, apdu: &[u8]) -> Result<Opened, DecipherError> {
+        let (opened, key, lifetime) = self.verify(&Envelope::parse(apdu)?)?;
+        self.guard.accept(key, lifetime, opened.sender, opened.counter)?;
+        Ok(opened)
+    }
+
+    /// All but the counter.
+    fn verify(&self, envelope: &Envelope<'_>) -> Result<(Opened, Fingerprint, Lifetime), DecipherError> {
+        let (keys, lifetime, origin, secured) = match envelope {
+            Envelope::Service { keying, secured, .. } => {
+                let sender = self.peer.ok_or(DecipherError::NoTitle)?;
+                (
+                    Cow::Borrowed(self.lasting(*keying).map_err(DecipherError::NoKey)?),
+                    Lifetime::Lasting,
+                    sender.into(),
+                    secured,
+                )
+            }
+            Envelope::General { keying, title, secured } => {
+                let title = (!title.is_empty()).then(|| SystemTitle::from_octets(title)).transpose();
+                let sender = self.sender(title.map_err(ForeignSender::from)?)?;
+                (
+                    Cow::Borrowed(self.lasting(*keying).map_err(DecipherError::NoKey)?),
+                    Lifetime::Lasting,
+                    sender.into(),
+                    secured,
+                )
+            }
+            Envelope::Ciphering { fields, key_info, secured } => {
+                let sender = self.sender(Some(fields.originator().map_err(ForeignSender::from)?))?;
+                self.is_for_us(fields)?;
+                let (keys, lifetime) = self.named(fields, sender, key_info.as_ref(), secured.control)?;
+                (keys, lifetime, Origin { sender, fields: Some(fields) }, secured)
+            }
+            Envelope::Signing { .. } => return Err(DecipherError::Signed),
+        };
+        let &Secured { control, counter, .. } = secured;
+        let (said, asked) = (control.protection(), self.accepted);
+        if !said.covers(asked) {
+            return Err(DecipherError::LessProtected { said, asked });
+        }
+        let apdu = keys.unprotect(origin, secured)?;
+        // The tag of a service envelope is not authenticated; what is inside must be what it says.
+        if let &Envelope::Service { service, .. } = envelope {
+            let inside = apdu.first().copied().unwrap_or_default();
+            if inside != service.plain_tag() {
+                return Err(DecipherError::Inside { envelope: service.plain_tag(), inside });
+            }
+        }
+        let key = keys.encryption(control.keys()).ok_or(DecipherError::NoKey(KeyRole::Broadcast))?;
+        Ok((Opened { apdu, sender: origin.sender, control, counter }, key.fingerprint(), lifetime))
+    }
+
+    fn lasting(&self, keying: Keying) -> Result<&Keys, KeyRole> {
+        match keying {
+            Keying::Global => Ok(&self.keys),
+            Keying::Dedicated => self.dedicated.as_ref().ok_or(KeyRole::Dedicated),
+        }
+    }
+
+    fn sender(&self, said: Option<SystemTitle>) -> Result<SystemTitle, DecipherError> {
+        let sender = match (said, self.peer) {
+            (Some(said), Some(known)) if said != known => return Err(ForeignSender::Other { said, known }.into()),
+            (said, known) => said.or(known).ok_or(DecipherError::NoTitle)?,
+        };
+        if sender == self.own { Err(ForeignSender::Own.into()) } else { Ok(sender) }
+    }
+
+    fn is_for_us(&self, fields: &GeneralFields<'_>) -> Result<(), ForeignSender> {
+        // Empty means everybody, as in a broadcast.
+        if fields.recipient.is_empty() {
+            return Ok(());
+        }
+        let said = fields.recipient()?;
+        if said == self.own { Ok(()) } else { Err(ForeignSender::Recipient { said }) }
+    }
+
+    fn named(
+        &self,
+        fields: &GeneralFields<'_>,
+        sender: SystemTitle,
+        info: Option<&KeyInfo<'_>>,
+        control: SecurityControl,
+    ) -> Result<(Cow<'_, Keys>, Lifetime), DecipherError> {
+        let key = match info {
+            None => return Ok((Cow::Borrowed(&self.keys), Lifetime::Lasting)),
+            Some(&KeyInfo::Identified(set)) if set == control.keys() => {
+                return Ok((Cow::Borrowed(&self.keys), Lifetime::Lasting));
+            }
+            Some(KeyInfo::Identified(_)) => return Err(KeyInfoError::Contradiction.into()),
+            Some(KeyInfo::Wrapped { key }) => {
+                let master = self.master.as_ref().ok_or(DecipherError::NoKey(KeyRole::Master))?;
+                master.unwrap_key(key).map_err(KeyInfoError::from)?
+            }
+            Some(KeyInfo::Agreed { parameters, data }) => self.agreed(fields, sender, parameters, data)?,
+        };
+        Ok((Cow::Owned(self.keys.under(key).map_err(KeyInfoError::from)?), Lifetime::OneTime))
+    }
+
+    fn agreed(
+        &self,
+        fields: &GeneralFields<'_>,
+        sender: SystemTitle,
+        parameters: &[u8],
+        data: &[u8],
+    ) -> Result<Key, KeyInfoError> {
+        let scheme = Scheme::from_parameters(parameters).ok_or(KeyInfoError::Scheme)?;
+        let pairs = self.key_pairs.as_ref().ok_or(KeyInfoError::NoKeyPairs)?;
+        let suite = self.keys.suite();
+        let parties = Parties { originator: sender, recipient: self.own };
+        Ok(match scheme {
+            Scheme::OnePassDiffieHellman => {
+                let ephemeral =
+                    agreement::verified_ephemeral(data, &pairs.peer_signature).map_err(AgreementError::from)?;
+                agreement::one_pass(suite, &pairs.agreement, &ephemeral, parties)?
+            }
+            Scheme::StaticUnifiedModel => agreement::static_unified(
+                suite,
+                &pairs.agreement,
+                &pairs.peer_agreement,
+                parties,
+                fields.transaction_id,
+            )?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::vectors::issued;
+    use super::super::{Curve, DecipherError, Fault, KeyRole, SendCounter, Suite, Suspect, sign};
+    use super::*;
+    use crate::error::DecodeError;
+    use proptest::prelude::*;
+
+    const CLIENT: SystemTitle = SystemTitle(*b"HES\0\0\0\0\x01");
+    const METER: SystemTitle = SystemTitle(*b"MMM\0\0\0\0\x01");
+    const GET: &[u8] = &[0xC0, 1, 0xC1, 0, 8, 0, 0, 1, 0, 0, 0xFF, 2, 0];
+    const ANSWER: &[u8] = &[0xC4, 1, 0xC1, 1, 3];
+    const BOTH: Protection = Protection::AuthenticatedEncrypted;
+
+    fn key(suite: Suite, octet: u8) -> Key {
+        Key::new(&vec![octet; suite.key_octets()]).unwrap()
+    }
+
+    /// A client and its meter, with all symmetric keys of a suite.
+    fn pair(suite: Suite) -> [SecurityContext; 2] {
+        let keys = Keys::new(suite, key(suite, 1)).unwrap().with_authentication(key(suite, 2)).unwrap();
+        let keys = keys.with_broadcast(key(suite, 3)).unwrap();
+        [(CLIENT, METER), (METER, CLIENT)].map(|(own, peer)| {
+            let mut context = SecurityContext::new(own, keys.clone(), BOTH).with_master(key(suite, 4)).unwrap();
+            context.set_peer(peer);
+            context
+        })
+    }
+
+    /// The same, with key pairs.
+    fn pair_with_key_pairs(suite: Suite, curve: Curve) -> [SecurityContext; 2] {
+        let private = |octet| PrivateKey::new(curve, &vec![octet; curve.octets()]).unwrap();
+        let [client, meter] = pair(suite);
+        [(client, [11, 12], [21, 22]), (meter, [21, 22], [11, 12])].map(|(context, own, peer)| {
+            let ([agreement, signature], [peer_agreement, peer_signature]) = (own.map(private), peer.map(private));
+            let (peer_agreement, peer_signature) = (peer_agreement.public(), peer_signature.public());
+            context.with_key_pairs(KeyPairs { agreement, signature, peer_agreement, peer_signature })
+        })
+    }
+
+    #[test]
+    fn client_and_meter_understand_each_other_in_every_suite_and_form() {
+        for suite in [Suite::Suite0, Suite::Suite1, Suite::Suite2] {
+            let [mut client, mut meter] = pair(suite);
+            client.set_dedicated(key(suite, 9)).unwrap();
+            meter.set_dedicated(key(suite, 9)).unwrap();
+            for (n, keying) in (10..).zip([Keying::Global, Keying::Dedicated]) {
+                let request = client.protect(keying, GET, issued(n)).unwrap();
+                let opened = meter.open(&request).unwrap();
+                assert_eq!((&opened.apdu[..], opened.sender, opened.counter), (GET, CLIENT, n));
+                let answer = meter.protect_general(keying, ANSWER, issued(n)).unwrap();
+                assert_eq!(client.open(&answer).unwrap().apdu, ANSWER);
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_sent_once_is_not_taken_twice() {
+        let [client, mut meter] = pair(Suite::Suite0);
+        let [first, second] = [7, 8].map(|n| client.protect(Keying::Global, GET, issued(n)).unwrap());
+        assert!(meter.open(&second).is_ok());
+        for old in [&first, &second] {
+            let refused = meter.open(old).unwrap_err();
+            assert_eq!((refused.code(), refused.fault()), ("replayed", Fault::InvocationCounter { expected: 9 }));
+        }
+        // A counter from the future does not count if its tag is wrong.
+        let mut forged = client.protect(Keying::Global, GET, issued(u32::MAX)).unwrap();
+        *forged.last_mut().unwrap() ^= 1;
+        let refused = meter.open(&forged).unwrap_err();
+        assert_eq!(refused, DecipherError::Tag(Suspect::AuthenticationKeyOrData));
+        assert_eq!(refused.fault(), Fault::Deciphering);
+        assert!(meter.open(&client.protect(Keying::Global, GET, issued(9)).unwrap()).is_ok());
+    }
+
+    #[test]
+    fn less_protection_than_asked_for_is_refused_and_agreed_exceptions_are_not() {
+        let [client, mut meter] = pair(Suite::Suite0);
+        for said in [Protection::Authenticated, Protection::Encrypted] {
+            let weak = SecurityContext::new(CLIENT, client.keys().clone(), said);
+            let apdu = weak.protect(Keying::Global, GET, issued(1)).unwrap();
+            assert_eq!(meter.open(&apdu), Err(DecipherError::LessProtected { said, asked: BOTH }));
+            let [_, lenient] = pair(Suite::Suite0);
+            assert_eq!(lenient.accepting(said).open(&apdu).unwrap().apdu, GET);
+        }
+        let plain = meter.open(&[0xC8, 5, 0x00, 0, 0, 0, 1]);
+        assert_eq!(plain, Err(DecipherError::LessProtected { said: Protection::None, asked: BOTH }));
+    }
+
+    #[test]
+    fn an_apdu_of_or_for_somebody_else_is_refused_by_its_reason() {
+        let [client, mut meter] = pair(Suite::Suite0);
+        let general = client.protect_general(Keying::Global, GET, issued(1)).unwrap();
+        let own = meter.protect_general(Keying::Global, GET, issued(1)).unwrap();
+        let foreign = ForeignSender::Other { said: METER, known: CLIENT };
+        assert_eq!(meter.open(&own), Err(foreign.into()));
+        let mut listener = SecurityContext::new(METER, client.keys().clone(), BOTH);
+        assert_eq!(listener.open(&own), Err(ForeignSender::Own.into()));
+        let service = client.protect(Keying::Global, GET, issued(1)).unwrap();
+        assert_eq!(listener.open(&service), Err(DecipherError::NoTitle));
+        assert_eq!(listener.open(&general).unwrap().sender, CLIENT, "the envelope says who");
+
+        let other = SystemTitle([7; 8]);
+        let fields = GeneralFields { recipient: &other.0, ..Default::default() };
+        let content = ContentKey::Identified(KeySet::Unicast);
+        let elsewhere = client.protect_ciphering(fields, content, GET, issued(2)).unwrap();
+        assert_eq!(meter.open(&elsewhere), Err(ForeignSender::Recipient { said: other }.into()));
+        let fields = GeneralFields { recipient: b"short", ..Default::default() };
+        let nowhere = client.protect_ciphering(fields, content, GET, issued(2)).unwrap();
+        assert_eq!(meter.open(&nowhere).unwrap_err().code(), "sender");
+    }
+
+    #[test]
+    fn a_service_in_the_envelope_of_another_is_refused() {
+        let [client, mut meter] = pair(Suite::Suite0);
+        let mut apdu = client.protect(Keying::Global, GET, issued(1)).unwrap();
+        apdu[0] = 0xC9;
+        assert_eq!(meter.open(&apdu), Err(DecipherError::Inside { envelope: 0xC1, inside: 0xC0 }));
+    }
+
+    #[test]
+    fn general_ciphering_is_opened_with_every_kind_of_key() {
+        for (suite, curve) in [(Suite::Suite1, Curve::P256), (Suite::Suite2, Curve::P384)] {
+            let [client, mut meter] = pair_with_key_pairs(suite, curve);
+            let ephemeral = PrivateKey::new(curve, &vec![0x33; curve.octets()]).unwrap();
+            let new = key(suite, 0x44);
+            for (n, content) in [
+                ContentKey::Identified(KeySet::Unicast),
+                ContentKey::Identified(KeySet::Broadcast),
+                ContentKey::Wrapped(&new),
+                ContentKey::OnePass(&ephemeral),
+                ContentKey::StaticUnified,
+            ]
+            .into_iter()
+            .enumerate()
+            {
+                let transaction_id = [u8::try_from(n).unwrap(); 8];
+                let fields =
+                    GeneralFields { transaction_id: &transaction_id, recipient: &METER.0, ..Default::default() };
+                let counter = SendCounter::for_session_key().issue().unwrap();
+                let mut apdu = client.protect_ciphering(fields, content, GET, counter).unwrap();
+                let opened = meter.open(&apdu).unwrap();
+                assert_eq!((&opened.apdu[..], opened.sender, opened.counter), (GET, CLIENT, 0));
+                assert_eq!(meter.open(&apdu).unwrap_err().code(), "replayed", "{content:?}");
+                // A few of the octets: verifying a signature is slow in a debug build.
+                for at in (0..apdu.len()).step_by(23) {
+                    apdu[at] ^= 1;
+                    let refused = meter.open(&apdu).unwrap_err();
+                    assert_ne!(refused.code(), "replayed", "{content:?}, octet {at}");
+                    apdu[at] ^= 1;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_key_takes_is_named_when_it_is_missing() {
+        let [client, mut meter] = pair(Suite::Suite0);
+        let fields = GeneralFields { recipient: &METER.0, ..Default::default() };
+        let ephemeral = PrivateKey::new(Curve::P256, &[1; 32]).unwrap();
+        let protect = |content| client.protect_ciphering(fields, content, GET, issued(1)).unwrap_err();
+        let no_pairs = ProtectError::KeyInfo(KeyInfoError::NoKeyPairs);
+        assert_eq!(protect(ContentKey::OnePass(&ephemeral)), no_pairs);
+        assert_eq!(protect(ContentKey::StaticUnified), no_pairs);
+        assert_eq!(protect(ContentKey::Wrapped(&key(Suite::Suite2, 1))).to_string(), "its key cannot be made");
+        let bare = SecurityContext::new(CLIENT, client.keys().clone(), BOTH);
+        let new = key(Suite::Suite0, 1);
+        let no_master = Err(ProtectError::NoKey(KeyRole::Master));
+        assert_eq!(bare.protect_ciphering(fields, ContentKey::Wrapped(&new), GET, issued(1)), no_master);
+        let dedicated = client.protect(Keying::Dedicated, GET, issued(1));
+        assert_eq!(dedicated, Err(ProtectError::NoKey(KeyRole::Dedicated)));
+        assert_eq!(client.protect(Keying::Global, &[], issued(1)), Err(ProtectError::Empty));
+        assert!(matches!(client.protect(Keying::Global, &[0x0F], issued(1)), Err(ProtectError::Service(0x0F))));
+
+        let open = |meter: &mut SecurityContext, key_info: &[u8]| {
+            let head = [&[0xDD, 0, 8][..], &CLIENT.0, &[0, 0, 0]].concat();
+            meter.open(&[&head, key_info, &[17, 0x30, 0, 0, 0, 1], &[0; 12]].concat()).unwrap_err()
+        };
+        assert_eq!(open(&mut meter, &[1, 0, 1]), KeyInfoError::Contradiction.into());
+        assert_eq!(open(&mut meter, &[1, 2, 1, 3, 0]), KeyInfoError::Scheme.into());
+        assert_eq!(open(&mut meter, &[1, 2, 1, 1, 0]), KeyInfoError::NoKeyPairs.into());
+        let length = UnwrapError::Length { found: 1 };
+        assert_eq!(open(&mut meter, &[1, 1, 0, 1, 7]), KeyInfoError::Unwrap(length).into());
+        assert_eq!(open(&mut meter, &[0]).code(), "tag");
+        assert_eq!(meter.open(&[0xC0]), Err(DecodeError::Tag(0xC0).into()));
+    }
+
+    #[test]
+    fn a_signed_apdu_is_not_taken_before_its_signature() {
+        let [client, mut meter] = pair_with_key_pairs(Suite::Suite1, Curve::P256);
+        let inner = client.protect(Keying::Global, GET, issued(1)).unwrap();
+        let signature = &client.key_pairs.as_ref().unwrap().signature;
+        let fields = GeneralFields { originator: &CLIENT.0, ..Default::default() };
+        assert_eq!(meter.open(&sign(fields, &inner, signature)), Err(DecipherError::Signed));
+    }
+
+    #[test]
+    fn the_content_of_an_apdu_is_not_printed() {
+        let opened = Opened { apdu: vec![0xA5; 20], sender: CLIENT, control: SecurityControl(0x30), counter: 1 };
+        assert_eq!(format!("{opened:?}"), "20 octets from 4845530000000001, authentication and encryption, counter 1");
+    }
+
+    proptest! {
+        #[test]
+        fn one_bit_flipped_in_an_apdu_is_refused(
+            suite in prop_oneof![Just(Suite::Suite0), Just(Suite::Suite2)],
+            (general, dedicated) in (any::<bool>(), any::<bool>()),
+            rest in prop::collection::vec(any::<u8>(), 0..300),
+            at in any::<prop::sample::Index>(),
+        ) {
+            let [mut client, mut meter] = pair(suite);
+            client.set_dedicated(key(suite, 9)).unwrap();
+            meter.set_dedicated(key(suite, 9)).unwrap();
+            let keying = if dedicated { Keying::Dedicated } else { Keying::Global };
+            let plain = [GET, &rest].concat();
+            let mut apdu = match general {
+                true => client.protect_general(keying, &plain, issued(1)).unwrap(),
+                false => client.protect(keying, &plain, issued(1)).unwrap(),
+            };
+            let bit = at.index(apdu.len() * 8);
+            apdu[bit / 8] ^= 1 << (bit % 8);
+            prop_assert!(meter.open(&apdu).is_err(), "bit {}", bit);
+            prop_assert_eq!(meter.guard().entries().count(), 0);
+            apdu[bit / 8] ^= 1 << (bit % 8);
+            prop_assert_eq!(meter.open(&apdu).map(|opened| opened.apdu), Ok(plain));
+        }
+
+        #[test]
+        fn no_octets_panic_or_are_believed(tag in any::<u8>(), rest in prop::collection::vec(any::<u8>(), 0..120)) {
+            let [_, mut meter] = pair(Suite::Suite1);
+            prop_assert!(meter.open(&[&[tag], &rest[..]].concat()).is_err());
+        }
+    }
+}
