@@ -63,10 +63,7 @@ impl Apdu<'_> {
             Apdu::SetRequest(SetRequest::Block { .. })
             | Apdu::ActionRequest(ActionRequest::Block { .. })
             | Apdu::GeneralBlockTransfer(_)
-            | Apdu::Ciphered(_)
-            | Apdu::GeneralProtected(_)
-            | Apdu::GeneralCiphering(_)
-            | Apdu::GeneralSigning(_) => Effect::MayActuate,
+            | Apdu::Protected(_) => Effect::MayActuate,
             plain => plain.plain_effect(),
         }
     }

@@ -7,7 +7,6 @@ mod access;
 mod action;
 mod attribute;
 mod block;
-mod ciphered;
 mod conformance;
 mod error_response;
 mod get;
@@ -25,10 +24,6 @@ pub use access::{AccessRequest, AccessResponse, AccessResult, AccessSpecificatio
 pub use action::{ActionAnswer, ActionRequest, ActionResponse};
 pub use attribute::{Attribute, Method, Selected, Selection};
 pub use block::{DataBlock, GeneralBlock, ResultBlock};
-pub use ciphered::{
-    Ciphered, CipheredService, GeneralCiphering, GeneralHeader, GeneralProtected, GeneralSigning, KeyInfo, KeySet,
-    Protected, SecurityControl, TAG_LENGTH,
-};
 pub use conformance::Conformance;
 pub use error_response::{ConfirmedServiceError, ExceptionResponse};
 pub use get::{GetRequest, GetResponse, GetResult};
@@ -46,6 +41,7 @@ pub use short_name::{
 use crate::acse::{Aare, Aarq, Release, ReleaseKind};
 use crate::axdr::Element;
 use crate::error::{DecodeError, Parsed, fail, whole};
+use crate::security::Envelope;
 use crate::{Gateway, gateway};
 
 /// First octets of APDUs, Green Book clause 9.5.
@@ -75,10 +71,6 @@ pub mod tag {
     pub const EXCEPTION_RESPONSE: u8 = 0xD8;
     pub const ACCESS_REQUEST: u8 = 0xD9;
     pub const ACCESS_RESPONSE: u8 = 0xDA;
-    pub const GENERAL_GLO_CIPHERING: u8 = 0xDB;
-    pub const GENERAL_DED_CIPHERING: u8 = 0xDC;
-    pub const GENERAL_CIPHERING: u8 = 0xDD;
-    pub const GENERAL_SIGNING: u8 = 0xDF;
     pub const GENERAL_BLOCK_TRANSFER: u8 = 0xE0;
 }
 
@@ -110,10 +102,7 @@ pub enum Apdu<'a> {
     AccessResponse(AccessResponse<'a>),
     ExceptionResponse(ExceptionResponse),
     GeneralBlockTransfer(GeneralBlock<'a>),
-    Ciphered(Ciphered<'a>),
-    GeneralProtected(GeneralProtected<'a>),
-    GeneralCiphering(GeneralCiphering<'a>),
-    GeneralSigning(GeneralSigning<'a>),
+    Protected(Envelope<'a>),
     Gateway(Gateway<'a>),
 }
 
@@ -129,6 +118,7 @@ impl<'a> Apdu<'a> {
     pub fn decode(input: &'a [u8]) -> Result<Self, DecodeError> {
         match input.first() {
             Some(&(gateway::REQUEST | gateway::RESPONSE)) => Gateway::decode(input).map(Apdu::Gateway),
+            Some(&tag) if Envelope::starts_with(tag) => Envelope::parse(input).map(Apdu::Protected),
             _ => whole(input, Self::parse),
         }
     }
@@ -163,18 +153,7 @@ impl<'a> Apdu<'a> {
             tag::ACCESS_RESPONSE => as_apdu!(AccessResponse::parse, AccessResponse, rest),
             tag::EXCEPTION_RESPONSE => as_apdu!(ExceptionResponse::parse, ExceptionResponse, rest),
             tag::GENERAL_BLOCK_TRANSFER => as_apdu!(GeneralBlock::parse, GeneralBlockTransfer, rest),
-            tag::GENERAL_GLO_CIPHERING => {
-                as_apdu!(|rest| GeneralProtected::parse(KeySet::Global, rest), GeneralProtected, rest)
-            }
-            tag::GENERAL_DED_CIPHERING => {
-                as_apdu!(|rest| GeneralProtected::parse(KeySet::Dedicated, rest), GeneralProtected, rest)
-            }
-            tag::GENERAL_CIPHERING => as_apdu!(GeneralCiphering::parse, GeneralCiphering, rest),
-            tag::GENERAL_SIGNING => as_apdu!(GeneralSigning::parse, GeneralSigning, rest),
-            other => match CipheredService::from_tag(other) {
-                Some(service) => as_apdu!(|rest| Ciphered::parse(service, rest), Ciphered, rest),
-                None => fail(DecodeError::Tag(other)),
-            },
+            other => fail(DecodeError::Tag(other)),
         }
     }
 
@@ -205,10 +184,7 @@ impl<'a> Apdu<'a> {
             Apdu::AccessResponse(_) => "access-response",
             Apdu::ExceptionResponse(_) => "exception-response",
             Apdu::GeneralBlockTransfer(_) => "general-block-transfer",
-            Apdu::Ciphered(ciphered) => ciphered.service.name(),
-            Apdu::GeneralProtected(general) => general.name(),
-            Apdu::GeneralCiphering(_) => "general-ciphering",
-            Apdu::GeneralSigning(_) => "general-signing",
+            Apdu::Protected(envelope) => envelope.name(),
             Apdu::Gateway(gateway) => gateway.name(),
         }
     }
@@ -239,17 +215,17 @@ impl<'a> Apdu<'a> {
             Apdu::AccessResponse(_) => tag::ACCESS_RESPONSE,
             Apdu::ExceptionResponse(_) => tag::EXCEPTION_RESPONSE,
             Apdu::GeneralBlockTransfer(_) => tag::GENERAL_BLOCK_TRANSFER,
-            Apdu::GeneralCiphering(_) => tag::GENERAL_CIPHERING,
-            Apdu::GeneralSigning(_) => tag::GENERAL_SIGNING,
             Apdu::Release(release) => release.kind.tag(),
-            Apdu::Ciphered(ciphered) => ciphered.service.tag(),
-            Apdu::GeneralProtected(general) => general.tag(),
+            Apdu::Protected(envelope) => envelope.tag(),
             Apdu::Gateway(gateway) => gateway.tag(),
         }
     }
 
     /// Appends the APDU, whatever it may do to a meter.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        if let Apdu::Protected(envelope) = self {
+            return envelope.write(out);
+        }
         out.push(self.tag());
         match self {
             Apdu::InitiateRequest(initiate) => initiate.write(out),
@@ -275,12 +251,9 @@ impl<'a> Apdu<'a> {
             Apdu::AccessResponse(access) => access.write(out),
             Apdu::ExceptionResponse(exception) => exception.write(out),
             Apdu::GeneralBlockTransfer(block) => block.write(out),
-            Apdu::GeneralCiphering(general) => general.write(out),
-            Apdu::GeneralSigning(general) => general.write(out),
             Apdu::Release(release) => release.write(out),
-            Apdu::Ciphered(ciphered) => ciphered.write(out),
-            Apdu::GeneralProtected(general) => general.write(out),
             Apdu::Gateway(gateway) => gateway.write(out),
+            Apdu::Protected(_) => {}
         }
     }
 }

@@ -6,9 +6,10 @@ use super::hex;
 use crate::acse::{Aare, Aarq, Release};
 use crate::apdu::{
     ActionRequest, ActionResponse, Apdu, Attribute, GetRequest, GetResponse, GetResult, HeaderTime, InitiateRequest,
-    InitiateResponse, Method, Protected, Selected, SetResponse,
+    InitiateResponse, Method, Selected, SetResponse,
 };
 use crate::axdr::{Data, Layout, tag};
+use crate::security::Envelope;
 use crate::hdlc::{Address, Assembly, Frame, Kind, Parameters};
 
 fn layout_meaning(layout: Layout<'_>) -> Value {
@@ -174,13 +175,20 @@ fn initiate_response_meaning(initiate: &InitiateResponse) -> Value {
     })
 }
 
-fn protected_meaning(protected: &Protected<'_>) -> Value {
-    let mut meaning = json!({
-        "sc": format!("{:02x}", protected.control.0),
-        "ic": protected.invocation_counter,
-        "ciphertext": hex(protected.contents),
-    });
-    put(&mut meaning, "tag", (!protected.tag.is_empty()).then(|| hex(protected.tag).into()));
+fn protected_meaning(envelope: &Envelope<'_>) -> Value {
+    let mut meaning = json!({});
+    if let Some(secured) = envelope.secured() {
+        let (contents, tag) = secured.split().unwrap();
+        meaning = json!({
+            "sc": format!("{:02x}", secured.control.0),
+            "ic": secured.counter,
+            "ciphertext": hex(contents),
+        });
+        put(&mut meaning, "tag", tag.map(|tag| hex(tag).into()));
+    }
+    if let Envelope::General { title, .. } = envelope {
+        meaning["system_title"] = hex(title).into();
+    }
     meaning
 }
 
@@ -288,12 +296,7 @@ pub(super) fn apdu_meaning(apdu: &Apdu<'_>) -> Value {
             }),
             None,
         ),
-        Apdu::Ciphered(ciphered) => (protected_meaning(&ciphered.protected), None),
-        Apdu::GeneralProtected(general) => {
-            let mut meaning = protected_meaning(&general.protected);
-            meaning["system_title"] = hex(general.system_title).into();
-            (meaning, None)
-        }
+        Apdu::Protected(envelope) => (protected_meaning(envelope), None),
         other => panic!("no vector has {other:?}"),
     };
     meaning["type"] = apdu.name().into();

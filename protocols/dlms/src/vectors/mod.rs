@@ -12,6 +12,7 @@ use crate::actuation::{self, ActuationPermit};
 use crate::apdu::Apdu;
 use crate::axdr::{Data, Element as _};
 use crate::hdlc::Frame;
+use crate::security::{Envelope, Key, Keys, Secured, SecurityControl, Suite, SystemTitle};
 use crate::wrapper::Wrapper;
 
 const VECTORS: &str = include_str!("../../vectors/dlms.jsonl");
@@ -89,6 +90,51 @@ fn check_axdr(wire: &[u8]) -> Result<Value, &'static str> {
     Ok(json!({ "value": data_meaning(&data) }))
 }
 
+fn check_security(wire: &[u8], vector: &Value) -> Result<Value, &'static str> {
+    let key = |name: &str| Key::new(&bytes(vector["key"][name].as_str().unwrap())).unwrap();
+    let keys = Keys::new(Suite::Suite0, key("encryption")).unwrap().with_authentication(key("authentication")).unwrap();
+    let own = vector["key"]["system_title"].as_str().map(bytes);
+    if vector["expect"]["op"] == "gmac" {
+        return check_gmac(wire, vector, &keys);
+    }
+    let envelope = Envelope::parse(wire).map_err(|error| error.code())?;
+    assert_eq!(hex(&envelope.to_vec()), hex(wire));
+    let title = match envelope {
+        Envelope::General { title, .. } => title.to_vec(),
+        _ => own.unwrap(),
+    };
+    let sender = SystemTitle::from_octets(&title).unwrap();
+    let secured = envelope.secured().unwrap();
+    let plain = keys.unprotect(sender.into(), &secured).map_err(|error| error.code())?;
+    let mut meaning = apdu_meaning(&Apdu::Protected(envelope));
+    meaning["inner"] = check_apdu(&plain)?;
+    meaning["plain"] = hex(&plain).into();
+    meaning["system_title"] = hex(&title).into();
+    Ok(meaning)
+}
+
+/// A proof of who somebody is: the tag over what both sides know and nothing else.
+fn check_gmac(wire: &[u8], vector: &Value, keys: &Keys) -> Result<Value, &'static str> {
+    let expect = &vector["expect"];
+    let challenge = bytes(expect["challenge"].as_str().unwrap());
+    let counter = u32::try_from(expect["ic"].as_u64().unwrap()).unwrap();
+    let control = SecurityControl(0x10);
+    let data = [&challenge[..], wire].concat();
+    let sender: SystemTitle = expect["system_title"].as_str().unwrap().parse().unwrap();
+    let proven = keys.unprotect(sender.into(), &Secured { control, counter, data: &data }).map_err(|error| error.code())?;
+    let mut result = vec![control.0];
+    result.extend(counter.to_be_bytes());
+    result.extend(wire);
+    Ok(json!({
+        "op": "gmac",
+        "sc": "10",
+        "ic": counter,
+        "system_title": sender.to_string().to_lowercase(),
+        "challenge": hex(&proven),
+        "result": hex(&result),
+    }))
+}
+
 fn check(vector: &Value) {
     let wire = bytes(vector["hex"].as_str().unwrap());
     let found = match vector["layer"].as_str().unwrap() {
@@ -96,7 +142,7 @@ fn check(vector: &Value) {
         "wrapper" => check_wrapper(&wire),
         "apdu" => check_apdu(&wire),
         "axdr" => check_axdr(&wire),
-        "security" => panic!("not yet"),
+        "security" => check_security(&wire, vector),
         other => panic!("layer {other}"),
     };
     let expect = &vector["expect"];
