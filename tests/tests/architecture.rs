@@ -9,10 +9,11 @@ use std::process::Command;
 const ALLOWED: &[(&str, &[&str])] = &[
     ("hes-wire", &[]),
     ("hes-dlt645", &["hes-wire"]),
+    ("hes-dlms", &["hes-wire"]),
     ("hes-model", &[]),
     ("hes-failpoint", &[]),
     ("hes-driver", &["hes-model", "hes-wire", "hes-dlt645"]),
-    ("hes-dissect", &["hes-wire", "hes-dlt645"]),
+    ("hes-dissect", &["hes-wire", "hes-dlt645", "hes-dlms"]),
     ("hes-validation", &["hes-model"]),
     ("hes-transport", &["hes-model", "hes-driver", "hes-wire"]),
     ("hes-store", &["hes-model", "hes-failpoint"]),
@@ -44,8 +45,15 @@ const ALLOWED: &[(&str, &[&str])] = &[
 ];
 
 /// Crates without runtime, sockets, files or clock.
-const PURE: &[&str] =
-    &["protocols/wire", "protocols/dlt645", "crates/model", "crates/driver", "crates/dissect", "crates/validation"];
+const PURE: &[&str] = &[
+    "protocols/wire",
+    "protocols/dlt645",
+    "protocols/dlms",
+    "crates/model",
+    "crates/driver",
+    "crates/dissect",
+    "crates/validation",
+];
 
 #[test]
 fn crates_use_only_the_crates_they_may() {
@@ -80,7 +88,7 @@ fn outside_crates_that_bring_a_runtime_or_a_database_stay_where_they_belong() {
     );
     let serial = users("tokio-serial");
     assert!(serial.is_subset(&only(&["hes-transport", "hes-sim"])), "only transport opens ports: {serial:?}");
-    for pure in ["hes-wire", "hes-dlt645", "hes-model", "hes-driver", "hes-dissect", "hes-validation"] {
+    for pure in ["hes-wire", "hes-dlt645", "hes-dlms", "hes-model", "hes-driver", "hes-dissect", "hes-validation"] {
         assert!(!users("tokio").contains(pure), "{pure} must not know a runtime");
     }
 }
@@ -90,7 +98,7 @@ fn pure_crates_know_no_runtime_no_socket_no_file_and_no_clock() {
     let banned =
         ["tokio", "std::net", "std::fs", "std::env", "SystemTime", "Instant::now", "Timestamp::now", "Zoned::now"];
     assert_absent(PURE, &banned);
-    assert_absent(&["protocols/wire", "protocols/dlt645"], &["async ", ".await"]);
+    assert_absent(&["protocols/wire", "protocols/dlt645", "protocols/dlms"], &["async ", ".await"]);
 }
 
 #[test]

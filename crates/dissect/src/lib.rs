@@ -3,11 +3,14 @@
 //! Pure: it is given bytes and returns what they mean; it opens nothing and knows no meters. What a value is worth, and
 //! whether an answer fits a question, is for others.
 //!
+//! DL/T 645 is at the root, DLMS/COSEM in [`dlms`].
+//!
 //! The output is a contract: its keys are those of the published test vectors, its shape is
 //! `config/schemas/decode.schema.json`, and keys are only ever added.
 #![warn(missing_docs)]
 
 mod decoded;
+pub mod dlms;
 mod dlt645;
 mod evidence;
 mod line;

@@ -9,6 +9,7 @@ pub(crate) mod db;
 pub(crate) mod decode;
 pub(crate) mod demo;
 pub(crate) mod dissected;
+pub(crate) mod dissected_dlms;
 pub(crate) mod event;
 pub(crate) mod evidence;
 pub(crate) mod export;

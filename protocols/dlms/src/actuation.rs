@@ -81,12 +81,8 @@ mod tests {
                 assert_eq!((request.encode(&mut out), out.len()), (Err(NeedsPermit), 0), "class {class}");
                 encode(ActuationPermit::for_round_trip(), &request, &mut out);
                 assert_eq!(Apdu::decode(&out), Ok(request));
-                let behind = Gateway {
-                    direction: GatewayDirection::Request,
-                    network: 0,
-                    physical_address: &[1],
-                    apdu: &out,
-                };
+                let behind =
+                    Gateway { direction: GatewayDirection::Request, network: 0, physical_address: &[1], apdu: &out };
                 assert_eq!(Apdu::Gateway(behind).encode(&mut Vec::new()), Err(NeedsPermit), "behind a gateway");
             }
         }

@@ -72,10 +72,7 @@ pub(crate) fn fail<T>(error: DecodeError) -> Parsed<'static, T> {
 }
 
 /// Runs `parser` over bytes that must be exactly one `T`.
-pub(crate) fn whole<'a, T>(
-    input: &'a [u8],
-    parser: impl FnOnce(&'a [u8]) -> Parsed<'a, T>,
-) -> Result<T, DecodeError> {
+pub(crate) fn whole<'a, T>(input: &'a [u8], parser: impl FnOnce(&'a [u8]) -> Parsed<'a, T>) -> Result<T, DecodeError> {
     match parser(input) {
         Ok(([], value)) => Ok(value),
         Ok(_) => Err(DecodeError::Trailing),

@@ -70,6 +70,7 @@ fn has_type(rule: &Value, found: &Value) -> Result<(), String> {
         "object" => found.is_object(),
         "array" => found.is_array(),
         "string" => found.is_string(),
+        "boolean" => found.is_boolean(),
         "integer" => found.is_i64() || found.is_u64(),
         "null" => found.is_null(),
         other => panic!("the schema uses the type {other}, which this test does not check"),

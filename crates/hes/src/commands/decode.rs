@@ -7,10 +7,11 @@ mod lines;
 use std::io::{BufReader, BufWriter, IsTerminal, Write};
 
 use clap::{Args, ValueEnum};
-use hes_dissect::{Decoded, Fields, Options, Rejected, Secrets, decode_line};
+use hes_dissect::dlms::{self, CipherKeys, Layer};
+use hes_dissect::{Fields, Options, Rejected, Secrets, decode_line};
 
 use crate::cli::Common;
-use crate::commands::dissected;
+use crate::commands::{dissected, dissected_dlms};
 use crate::exit::{Exit, UsageError};
 use crate::output::{Output, Tone, write_json};
 use crate::text::{help, say, told};
@@ -28,6 +29,14 @@ pub(crate) struct Decode {
     input: Vec<String>,
     #[arg(long, value_enum, value_name = "YEAR", help = help::decode_dialect())]
     dialect: Option<Dialect>,
+    #[arg(long, value_enum, value_name = "LAYER", help = help::decode_layer())]
+    layer: Option<StatedLayer>,
+    #[arg(long, value_name = "HEX", help = help::decode_key())]
+    key: Option<String>,
+    #[arg(long, value_name = "HEX", requires = "key", help = help::decode_auth_key())]
+    auth_key: Option<String>,
+    #[arg(long, value_name = "HEX", requires = "key", help = help::decode_system_title())]
+    system_title: Option<String>,
     #[arg(long, help = help::decode_brief())]
     brief: bool,
 }
@@ -35,6 +44,47 @@ pub(crate) struct Decode {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Protocol {
     Dlt645,
+    Dlms,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum StatedLayer {
+    Hdlc,
+    Wrapper,
+    Apdu,
+    Axdr,
+}
+
+/// How the lines are explained.
+enum Explainer {
+    Dlt645(Options),
+    Dlms(dlms::Options),
+}
+
+/// What a line means.
+enum Answer {
+    Dlt645(hes_dissect::Decoded),
+    Dlms(dlms::Decoded),
+    Rejected(Rejected),
+}
+
+impl Explainer {
+    fn line(&self, line: &str) -> Answer {
+        match self {
+            Explainer::Dlt645(options) => Answer::Dlt645(decode_line(line, options)),
+            Explainer::Dlms(options) => Answer::Dlms(dlms::decode_line(line, options)),
+        }
+    }
+}
+
+impl Answer {
+    fn is_ok(&self) -> bool {
+        match self {
+            Answer::Dlt645(decoded) => decoded.is_ok(),
+            Answer::Dlms(decoded) => decoded.is_ok(),
+            Answer::Rejected(_) => false,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -47,9 +97,8 @@ enum Dialect {
 
 impl Decode {
     pub(crate) fn run(self, common: &Common) -> anyhow::Result<Exit> {
-        let Protocol::Dlt645 = self.protocol;
         let out = common.output();
-        let options = self.options();
+        let explainer = self.explainer()?;
         let from_input = match self.input.as_slice() {
             [] if std::io::stdin().is_terminal() => return Err(UsageError(say::decode_what()).into()),
             [] => true,
@@ -58,24 +107,48 @@ impl Decode {
         };
         if from_input {
             let input = BufReader::with_capacity(BUFFER_BYTES, std::io::stdin().lock());
-            stream(input, &options, out)?;
+            stream(input, &explainer, out)?;
             return Ok(Exit::Done);
         }
-        let decoded = decode_line(&self.input.join(" "), &options);
+        let answer = explainer.line(&self.input.join(" "));
         let mut writer = std::io::stdout().lock();
-        write_one(&mut writer, &decoded, out)?;
-        Ok(if decoded.is_ok() { Exit::Done } else { Exit::Failed })
+        write_one(&mut writer, &answer, out)?;
+        Ok(if answer.is_ok() { Exit::Done } else { Exit::Failed })
     }
 
-    fn options(&self) -> Options {
-        Options {
-            dialect: self.dialect.map(|dialect| match dialect {
-                Dialect::V2007 => hes_dissect::Dialect::V2007,
-                Dialect::V1997 => hes_dissect::Dialect::V1997,
-            }),
-            secrets: Secrets::Shown,
-            fields: if self.brief { Fields::Without } else { Fields::With },
+    fn explainer(&self) -> anyhow::Result<Explainer> {
+        let fields = if self.brief { Fields::Without } else { Fields::With };
+        let secrets = Secrets::Shown;
+        match self.protocol {
+            Protocol::Dlt645 => {
+                if self.layer.is_some() || self.key.is_some() {
+                    return Err(UsageError(say::decode_only_dlms()).into());
+                }
+                let dialect = self.dialect.map(|dialect| match dialect {
+                    Dialect::V2007 => hes_dissect::Dialect::V2007,
+                    Dialect::V1997 => hes_dissect::Dialect::V1997,
+                });
+                Ok(Explainer::Dlt645(Options { dialect, secrets, fields }))
+            }
+            Protocol::Dlms => {
+                if self.dialect.is_some() {
+                    return Err(UsageError(say::decode_only_dlt645()).into());
+                }
+                let layer = self.layer.map(|layer| match layer {
+                    StatedLayer::Hdlc => Layer::Hdlc,
+                    StatedLayer::Wrapper => Layer::Wrapper,
+                    StatedLayer::Apdu => Layer::Apdu,
+                    StatedLayer::Axdr => Layer::Axdr,
+                });
+                Ok(Explainer::Dlms(dlms::Options { layer, keys: self.keys()?, secrets, fields }))
+            }
         }
+    }
+
+    fn keys(&self) -> anyhow::Result<Option<CipherKeys>> {
+        let Some(key) = &self.key else { return Ok(None) };
+        let keys = CipherKeys::from_hex(key, self.auth_key.as_deref(), self.system_title.as_deref());
+        keys.map(Some).map_err(|why| UsageError(why.to_string()).into())
     }
 }
 
@@ -83,16 +156,16 @@ impl Decode {
 ///
 /// What has been explained is written out whenever the input has nothing more at hand, so that a live stream is followed
 /// and a big file is not written in small pieces.
-fn stream<R: std::io::Read>(mut input: BufReader<R>, options: &Options, out: Output) -> anyhow::Result<()> {
+fn stream<R: std::io::Read>(mut input: BufReader<R>, explainer: &Explainer, out: Output) -> anyhow::Result<()> {
     let mut writer = BufWriter::with_capacity(BUFFER_BYTES, std::io::stdout().lock());
     let mut line = Vec::new();
     loop {
-        let decoded = match next_line(&mut input, &mut line)? {
+        let answer = match next_line(&mut input, &mut line)? {
             Next::End => break,
             Next::TooLong => too_long(),
-            Next::Line => decode_line(&String::from_utf8_lossy(&line), options),
+            Next::Line => explainer.line(&String::from_utf8_lossy(&line)),
         };
-        write_one(&mut writer, &decoded, out)?;
+        write_one(&mut writer, &answer, out)?;
         if input.buffer().is_empty() {
             writer.flush()?;
         }
@@ -101,21 +174,28 @@ fn stream<R: std::io::Read>(mut input: BufReader<R>, options: &Options, out: Out
     Ok(())
 }
 
-fn too_long() -> Decoded {
+fn too_long() -> Answer {
     let detail = format!("the line is longer than {LINE_MAX_BYTES} bytes");
-    Decoded::Rejected(Rejected { ok: false, error: "line_too_long", detail })
+    Answer::Rejected(Rejected { ok: false, error: "line_too_long", detail })
 }
 
-/// One answer: a JSON object on a line, or tables with an empty line behind.
-fn write_one(writer: &mut dyn Write, decoded: &Decoded, out: Output) -> anyhow::Result<()> {
+/// One answer: a JSON object on a line, or text with an empty line behind.
+fn write_one(writer: &mut dyn Write, answer: &Answer, out: Output) -> anyhow::Result<()> {
     if out.is_json() {
-        write_json(writer, decoded)?;
+        match answer {
+            Answer::Dlt645(decoded) => write_json(writer, decoded)?,
+            Answer::Dlms(decoded) => write_json(writer, decoded)?,
+            Answer::Rejected(rejected) => write_json(writer, rejected)?,
+        }
         writer.write_all(b"\n")?;
         return Ok(());
     }
-    match decoded {
-        Decoded::Explained(explained) => dissected::write(writer, out, explained)?,
-        Decoded::Rejected(rejected) => {
+    match answer {
+        Answer::Dlt645(hes_dissect::Decoded::Explained(explained)) => dissected::write(writer, out, explained)?,
+        Answer::Dlms(dlms::Decoded::Explained(explained)) => dissected_dlms::write(writer, out, explained)?,
+        Answer::Dlt645(hes_dissect::Decoded::Rejected(rejected))
+        | Answer::Dlms(dlms::Decoded::Rejected(rejected))
+        | Answer::Rejected(rejected) => {
             out.write_toned(writer, Tone::Bad, format_args!("{}: {}", rejected.error, told(&rejected.detail)))?;
         }
     }

@@ -324,6 +324,11 @@ comes out, in the same order; a bad line gives {{\"ok\":false,\"error\":…,\"de
 
   hes decode dlt645 68610100000000681104333434351716
   hes decode dlt645 --json - < vectors/dlt645.jsonl
+  hes decode dlms 7EA00703215303C77E
+  hes decode dlms --key 000102030405060708090A0B0C0D0E0F --auth-key D0D1…DF --system-title 4D4D4D0000BC614E C81E30…
+
+HDLC frames, wrappers, APDUs and values of DLMS are told apart. What is ciphered is deciphered with the right keys, a JSON
+line may bring its own under `key`; where it cannot be, the reason is given.
 
 Exit code 0; 1 when a single frame is given and is none.",
         zh: "逐字段解析报文。使用 -(或不给输入)时从标准输入逐行读取:十六进制,或含 `hex` 的 JSON 对象,
@@ -332,6 +337,10 @@ Exit code 0; 1 when a single frame is given and is none.",
 
   hes decode dlt645 68610100000000681104333434351716
   hes decode dlt645 --json - < vectors/dlt645.jsonl
+  hes decode dlms 7EA00703215303C77E
+  hes decode dlms --key 000102030405060708090A0B0C0D0E0F --auth-key D0D1…DF --system-title 4D4D4D0000BC614E C81E30…
+
+DLMS 的 HDLC 帧、包装帧、APDU 和数据自动区分。密钥正确时解密,JSON 行可在 `key` 中自带密钥;无法解密时给出原因。
 
 退出码 0;单帧无法解析时为 1。"
     }
@@ -340,6 +349,19 @@ Exit code 0; 1 when a single frame is given and is none.",
     decode_dialect() {
         en: "Edition of the standard [default: 2007, 1997 where the control code is one of it only]",
         zh: "标准版本 [默认 2007,控制码仅属 1997 时按 1997]"
+    }
+    decode_layer() {
+        en: "DLMS: what the bytes are; told from them unless given",
+        zh: "DLMS:报文所在层,不给出则自动判断"
+    }
+    decode_key() {
+        en: "DLMS: encryption key; it is seen by whoever sees the command line",
+        zh: "DLMS:加密密钥;能看到命令行的人都能看到它"
+    }
+    decode_auth_key() { en: "DLMS: authentication key", zh: "DLMS:认证密钥" }
+    decode_system_title() {
+        en: "DLMS: system title of the sender, where the APDU does not say it",
+        zh: "DLMS:发送方系统标题,用于 APDU 中未给出时"
     }
     decode_brief() { en: "The meaning without the fields; faster on big streams", zh: "只要含义不要字段,大量报文时更快" }
 

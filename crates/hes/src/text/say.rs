@@ -303,6 +303,14 @@ messages! {
     }
 
     // Decoding
+    decode_only_dlms() {
+        en: "--layer and the keys are for `hes decode dlms`",
+        zh: "--layer 和密钥参数仅用于 `hes decode dlms`"
+    }
+    decode_only_dlt645() {
+        en: "--dialect is for `hes decode dlt645`",
+        zh: "--dialect 仅用于 `hes decode dlt645`"
+    }
     decode_what() {
         en: "what is to be decoded? `hes decode dlt645 68…16`, or lines on standard input",
         zh: "解析什么?`hes decode dlt645 68…16`,或从标准输入逐行给出"

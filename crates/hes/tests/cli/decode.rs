@@ -6,10 +6,15 @@ use serde_json::Value;
 use crate::program::{hes, run, run_with};
 
 const VECTORS: &str = include_str!("../../../../protocols/dlt645/vectors/dlt645.jsonl");
+const DLMS_VECTORS: &str = include_str!("../../../../protocols/dlms/vectors/dlms.jsonl");
 const READ: &str = "68610100000000681104333434351716";
 
 fn decoded(args: &[&str], input: &[u8]) -> Vec<Value> {
-    let ran = run_with(&mut hes(&[&["decode", "dlt645", "--json"], args].concat()), input);
+    decoded_as("dlt645", args, input)
+}
+
+fn decoded_as(protocol: &str, args: &[&str], input: &[u8]) -> Vec<Value> {
+    let ran = run_with(&mut hes(&[&["decode", protocol, "--json"], args].concat()), input);
     assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
     ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
@@ -121,4 +126,53 @@ fn a_reader_that_goes_away_is_no_error() {
     while writeln!(input, "{READ}").is_ok() {}
     let ended = child.wait_with_output().unwrap();
     assert_eq!((ended.status.code(), String::from_utf8_lossy(&ended.stderr).as_ref()), (Some(0), ""));
+}
+
+#[test]
+fn a_file_of_dlms_vectors_piped_in_as_it_is_comes_out_as_it_means_line_by_line() {
+    let answers = decoded_as("dlms", &["-"], DLMS_VECTORS.as_bytes());
+    let vectors: Vec<Value> = DLMS_VECTORS.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(answers.len(), vectors.len());
+    let mut wrong = Vec::new();
+    // A proof of who somebody is stands in its line without what it proves.
+    for (vector, answer) in vectors.iter().zip(&answers).filter(|(vector, _)| vector["expect"]["op"] != "gmac") {
+        differences(&vector["expect"], answer, vector["hex"].as_str().unwrap(), &mut wrong);
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+const CIPHERED: &str = "c81e3000000012fcda13ab6220abc6249d6b652821417ce1df1b7aa27a79cb6b";
+const KEYS: [&str; 6] = [
+    "--key",
+    "000102030405060708090a0b0c0d0e0f",
+    "--auth-key",
+    "d0d1d2d3d4d5d6d7d8d9dadbdcdddedf",
+    "--system-title",
+    "4d4d4d0000bc614e",
+];
+
+#[test]
+fn a_ciphered_apdu_is_deciphered_with_its_keys_and_says_what_is_missing_without() {
+    let answer = decoded_as("dlms", &[&KEYS[..], &[CIPHERED]].concat(), b"").remove(0);
+    assert_eq!(answer["inner"]["attr"]["name"], "Disconnect control.output_state");
+    let answer = decoded_as("dlms", &[CIPHERED], b"").remove(0);
+    assert_eq!(answer["undeciphered"]["error"], "no_key");
+    let ran = run(&mut hes(&[&["decode", "dlms"], &KEYS[..4], &[CIPHERED]].concat()));
+    assert_eq!(ran.code, 1);
+    assert!(ran.stdout.contains("--system-title"), "{}", ran.stdout);
+}
+
+#[test]
+fn a_dlms_frame_is_explained_in_both_languages_and_its_layer_can_be_stated() {
+    let frame = "7ea0190321326fd8e6e600c001c1000100002a0000ff020012807e";
+    for (lang, words) in [("en", ["Data.value", "Frame check sequence"]), ("zh", ["Data.value", "帧校验"])] {
+        let ran = run(&mut hes(&["--lang", lang, "decode", "dlms", frame]));
+        assert_eq!(ran.code, 0);
+        assert!(words.iter().all(|word| ran.stdout.contains(word)), "{}", ran.stdout);
+    }
+    let ran = run(&mut hes(&["decode", "dlms", "--layer", "apdu", frame]));
+    assert_eq!(ran.code, 1);
+    assert_eq!(run(&mut hes(&["decode", "dlms", "--key", "00", frame])).code, 2);
+    assert_eq!(run(&mut hes(&["decode", "dlt645", "--layer", "apdu", READ])).code, 2);
+    assert_eq!(run(&mut hes(&["decode", "dlms", "--dialect", "1997", frame])).code, 2);
 }

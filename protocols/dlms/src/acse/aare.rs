@@ -172,8 +172,7 @@ impl<'a> Element<'a> for Aare<'a> {
     fn parse(input: &'a [u8]) -> Parsed<'a, Self> {
         let (rest, body) = octets(input)?;
         let (mut context, mut result) = (None, None);
-        let mut aare =
-            Self { user_information: None, ..Self::new(ContextName::LogicalName, 0, Diagnostic::NONE, &[]) };
+        let mut aare = Self { user_information: None, ..Self::new(ContextName::LogicalName, 0, Diagnostic::NONE, &[]) };
         ber::for_each(body, |field| {
             let contents = field.contents;
             match field.tag {

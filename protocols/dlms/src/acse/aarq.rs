@@ -1,7 +1,7 @@
 //! AARQ: a client asks for an association, Green Book clause 9.4.3.
 
-use super::names::{Authentication, ContextName, Mechanism};
 use super::ber;
+use super::names::{Authentication, ContextName, Mechanism};
 use crate::axdr::{Element, octets};
 use crate::error::Parsed;
 

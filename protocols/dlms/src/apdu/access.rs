@@ -78,10 +78,12 @@ pub struct AccessRequest<'a> {
 
 impl<'a> Element<'a> for AccessRequest<'a> {
     fn parse(input: &'a [u8]) -> Parsed<'a, Self> {
-        map(
-            (element, octets, Sequence::parse, Sequence::parse),
-            |(invoke, date_time, specifications, data)| Self { invoke, date_time, specifications, data },
-        )
+        map((element, octets, Sequence::parse, Sequence::parse), |(invoke, date_time, specifications, data)| Self {
+            invoke,
+            date_time,
+            specifications,
+            data,
+        })
         .parse(input)
     }
     fn write(&self, out: &mut Vec<u8>) {

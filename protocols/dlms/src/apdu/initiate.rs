@@ -23,11 +23,11 @@ const CONFORMANCE: [u8; 4] = [0x5F, 0x1F, 0x04, 0x00];
 /// Reads a conformance block. Quirk `short_conformance_tag`: over HDLC the tag 5F alone is allowed too.
 fn conformance(input: &[u8]) -> Parsed<'_, Conformance> {
     let header = (tag(&[0x5F_u8][..]), opt(tag(&[0x1F_u8][..])), tag(&[0x04_u8, 0x00][..]));
-    map(preceded(header, (be_u8, be_u8, be_u8)), |(a, b, c)| Conformance::from_octets([a, b, c]))
-        .parse(input)
-        .map_err(|_: nom::Err<DecodeError>| {
+    map(preceded(header, (be_u8, be_u8, be_u8)), |(a, b, c)| Conformance::from_octets([a, b, c])).parse(input).map_err(
+        |_: nom::Err<DecodeError>| {
             nom::Err::Error(if input.len() < 7 { DecodeError::Truncated } else { DecodeError::Value })
-        })
+        },
+    )
 }
 
 fn write_conformance(conformance: Conformance, out: &mut Vec<u8>) {

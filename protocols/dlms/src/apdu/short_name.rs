@@ -5,9 +5,7 @@ use nom::combinator::map;
 use nom::number::complete::{be_u8, be_u16};
 
 use super::{DataAccessResult, Selection};
-use crate::axdr::{
-    Data, Element, Sequence, boolean, element, octets, optional, write_octets, write_optional,
-};
+use crate::axdr::{Data, Element, Sequence, boolean, element, octets, optional, write_octets, write_optional};
 use crate::error::{DecodeError, Parsed, fail};
 
 /// A piece of a long request or answer, numbered from 1.

@@ -1,8 +1,8 @@
 //! Presence flags and truth values, IEC 61334-6 clauses 6.5 and 6.12.
 
+use nom::Parser;
 use nom::combinator::map;
 use nom::number::complete::be_u8;
-use nom::Parser;
 
 use super::Element;
 use crate::error::{DecodeError, Parsed, fail};

@@ -112,8 +112,7 @@ impl<'a> Layout<'a> {
             Layout::Structure { count, of } => {
                 let mut descriptions = of;
                 for _ in 0..count {
-                    let (others, one) =
-                        Layout::parse(descriptions).map_err(|_| nom::Err::Error(DecodeError::Value))?;
+                    let (others, one) = Layout::parse(descriptions).map_err(|_| nom::Err::Error(DecodeError::Value))?;
                     (rest, ()) = one.skip(rest)?;
                     descriptions = others;
                 }
@@ -134,9 +133,7 @@ impl<'a> Layout<'a> {
                 let (_, one) = Layout::parse(of)?;
                 Data::Array(List::untagged(count.into(), Layouts::Same(one), contents))
             }
-            Layout::Structure { count, of } => {
-                Data::Structure(List::untagged(count, Layouts::Each(of), contents))
-            }
+            Layout::Structure { count, of } => Data::Structure(List::untagged(count, Layouts::Each(of), contents)),
             Layout::Simple(_) => Data::Null,
         };
         Ok((rest, data))

@@ -1,16 +1,14 @@
 //! Values: the choice `Data` of the Green Book, clause 9.5.
 
+use nom::Parser;
 use nom::bytes::complete::take;
 use nom::combinator::map;
-use nom::number::complete::{
-    be_f32, be_f64, be_i8, be_i16, be_i32, be_i64, be_u8, be_u16, be_u32, be_u64,
-};
-use nom::Parser;
+use nom::number::complete::{be_f32, be_f64, be_i8, be_i16, be_i32, be_i64, be_u8, be_u16, be_u32, be_u64};
 
 use super::walk::skip;
 use super::{CompactArray, Date, DateTime, Element, List, Time, length, write_length, write_octets};
-use crate::error::{DecodeError, Parsed, fail, whole};
 use crate::Obis;
+use crate::error::{DecodeError, Parsed, fail, whole};
 
 /// Tags of the types, Blue Book clause 4.1.5.
 pub mod tag {

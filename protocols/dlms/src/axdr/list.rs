@@ -23,7 +23,10 @@ pub struct Sequence<'a, T>(Form<'a, T>);
 
 enum Form<'a, T> {
     /// `count` elements, checked when the list was read.
-    Wire { count: usize, bytes: &'a [u8] },
+    Wire {
+        count: usize,
+        bytes: &'a [u8],
+    },
     Slice(&'a [T]),
 }
 

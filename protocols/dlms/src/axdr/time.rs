@@ -112,7 +112,11 @@ impl Time {
 
     /// To the second.
     pub const fn new(hour: u8, minute: u8, second: u8) -> Result<Self, Impossible> {
-        if hour > 23 || minute > 59 || second > 59 { Err(Impossible::Time) } else { Ok(Self([hour, minute, second, 0])) }
+        if hour > 23 || minute > 59 || second > 59 {
+            Err(Impossible::Time)
+        } else {
+            Ok(Self([hour, minute, second, 0]))
+        }
     }
     /// From the octets as sent.
     pub const fn from_wire(octets: [u8; 4]) -> Self {
@@ -260,11 +264,7 @@ impl DateTime {
         }))
     }
     /// The local time `seconds` after 1970-01-01 00:00 local; years outside of 0 to 9999 are impossible.
-    pub fn from_local_seconds(
-        seconds: i64,
-        deviation: Option<i16>,
-        status: ClockStatus,
-    ) -> Result<Self, Impossible> {
+    pub fn from_local_seconds(seconds: i64, deviation: Option<i16>, status: ClockStatus) -> Result<Self, Impossible> {
         let (year, month, day) = civil_from_days(seconds.div_euclid(86_400)).ok_or(Impossible::Date)?;
         let of_day = u32::try_from(seconds.rem_euclid(86_400)).map_err(|_| Impossible::Time)?;
         let part = |n: u32| u8::try_from(n).map_err(|_| Impossible::Time);
@@ -423,7 +423,8 @@ mod tests {
 
     #[test]
     fn a_year_of_quarters_of_an_hour_is_counted_over_every_boundary() {
-        let start = DateTime::new(Date::new(2023, 12, 31).unwrap(), Time::new(23, 45, 0).unwrap(), Some(0), ClockStatus(0));
+        let start =
+            DateTime::new(Date::new(2023, 12, 31).unwrap(), Time::new(23, 45, 0).unwrap(), Some(0), ClockStatus(0));
         let next = start.plus_seconds(900).unwrap();
         assert_eq!(next.to_string(), "2024-01-01 00:00:00 deviation 0");
         assert_eq!(next.date().weekday(), Some(1));

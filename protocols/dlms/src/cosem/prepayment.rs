@@ -3,8 +3,8 @@
 //! The lists of attributes are those of the Blue Book; the shapes of their values are from memory of it where no public
 //! excerpt has them.
 
-use super::value::{enumeration, structure};
 use super::Bits;
+use super::value::{enumeration, structure};
 use crate::Obis;
 
 /// Accounts.

@@ -431,14 +431,17 @@ mod tests {
         let buffer = Data::Array(List::from(&rows));
         let found = read(&mut Rows::new(&buffer, &layout(&columns)).unwrap());
         let next = first.plus_seconds(900).unwrap();
-        assert_eq!(found[1], [
-            (Data::DateTime(next), Origin::Counted),
-            (Data::DoubleLongUnsigned(100), Origin::AsBefore)
-        ]);
-        assert_eq!(found[2], [
-            (Data::DateTime(next.plus_seconds(900).unwrap()), Origin::Counted),
-            (Data::DoubleLongUnsigned(97), Origin::Counted)
-        ]);
+        assert_eq!(
+            found[1],
+            [(Data::DateTime(next), Origin::Counted), (Data::DoubleLongUnsigned(100), Origin::AsBefore)]
+        );
+        assert_eq!(
+            found[2],
+            [
+                (Data::DateTime(next.plus_seconds(900).unwrap()), Origin::Counted),
+                (Data::DoubleLongUnsigned(97), Origin::Counted)
+            ]
+        );
         assert_eq!(next.to_string(), "2024-02-29 23:45:00 deviation -60");
 
         let plain = Layout { null_data: NullData::Absent, ..layout(&columns) };
@@ -514,7 +517,8 @@ mod tests {
     #[test]
     fn a_published_range_is_written_octet_by_octet() {
         let mut wire = vec![0; 51];
-        let published = "0204020412000809060000010000ff0f02120000090c07e2020cff00000000800000090c07e3020cff000000008000000100";
+        let published =
+            "0204020412000809060000010000ff0f02120000090c07e2020cff00000000800000090c07e3020cff000000008000000100";
         let wire = hes_wire::hex::read(published, &mut wire).unwrap();
         let sent = Selection { selector: 1, parameters: Data::decode(wire).unwrap() };
         assert_eq!(BufferSelection::read(&sent).unwrap().parameters(MomentForm::OctetString), wire);

@@ -1,8 +1,8 @@
 //! What a meter sends unasked: class 40, Blue Book clause 4.4.8.
 
+pub use super::profile::CaptureObject as PushObject;
 use super::value::{enumeration, structure};
 use crate::axdr::DateTime;
-pub use super::profile::CaptureObject as PushObject;
 
 /// The class.
 pub const CLASS: u16 = 40;

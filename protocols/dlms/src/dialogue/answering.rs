@@ -1,11 +1,11 @@
 //! Requests and answers at the server, one association each.
 
 use super::{BLOCK_OVERHEAD, Limits};
+use crate::apdu::{ActionAnswer, ActionResult};
 use crate::apdu::{
     ActionRequest, ActionResponse, Apdu, DataAccessResult, DataBlock, GetRequest, GetResponse, GetResult, InvokeId,
     ReadAnswer, ReadRequest, ReadResponse, ResultBlock, SetRequest, SetResponse, ShortBlock, Variable,
 };
-use crate::apdu::{ActionAnswer, ActionResult};
 use crate::axdr::Element;
 
 /// What to do about a request.
@@ -264,9 +264,7 @@ fn refused(service: Service, invoke: InvokeId, why: DataAccessResult, block: u32
             let block = ResultBlock { last: true, number: block, raw: Err(why) };
             Apdu::GetResponse(GetResponse::WithDataBlock { invoke, block })
         }
-        Service::Set | Service::SetList => {
-            Apdu::SetResponse(SetResponse::LastBlock { invoke, result: why, block })
-        }
+        Service::Set | Service::SetList => Apdu::SetResponse(SetResponse::LastBlock { invoke, result: why, block }),
         Service::Action | Service::ActionList => {
             let answer = ActionAnswer { result: ActionResult::LONG_ACTION_ABORTED, returned: None };
             Apdu::ActionResponse(ActionResponse::Normal { invoke, answer })
@@ -281,11 +279,11 @@ fn refused(service: Service, invoke: InvokeId, why: DataAccessResult, block: u32
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Obis;
     use crate::actuation::ActuationPermit;
     use crate::apdu::{Attribute, Method, Selected};
     use crate::axdr::Data;
     use crate::dialogue::{Asking, CannotAsk, Heard, Refusal};
-    use crate::Obis;
     use proptest::prelude::*;
 
     const INVOKE: InvokeId = InvokeId::confirmed(3);
@@ -296,7 +294,12 @@ mod tests {
     }
 
     /// Asks over a line on which every APDU is heard once, and returns the request as the server saw it and the answer.
-    fn converse(request: &Apdu<'_>, answer: &Apdu<'_>, client: Limits, server: Limits) -> (Vec<u8>, Result<Vec<u8>, Refusal>) {
+    fn converse(
+        request: &Apdu<'_>,
+        answer: &Apdu<'_>,
+        client: Limits,
+        server: Limits,
+    ) -> (Vec<u8>, Result<Vec<u8>, Refusal>) {
         let mut asking = Asking::with_permit(ActuationPermit::for_round_trip(), request, client).unwrap();
         let mut answering = Answering::new(server);
         let mut seen = Vec::new();

@@ -73,12 +73,18 @@ pub enum Refusal {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Service {
-    Get { list: bool },
+    Get {
+        list: bool,
+    },
     Set,
-    Action { list: bool },
+    Action {
+        list: bool,
+    },
     Read,
     /// Whatever comes with the tag of the answer is the answer.
-    Other { answer: u8 },
+    Other {
+        answer: u8,
+    },
 }
 
 /// A request on its way, and its answer as far as it is there.
@@ -269,9 +275,9 @@ impl Asking {
         let invoke = self.invoke;
         match set {
             SetResponse::Normal { .. } | SetResponse::WithList { .. } => self.complete(apdu),
-            SetResponse::Block { block, .. } => self.next_block(block, |block| {
-                Apdu::SetRequest(SetRequest::Block { invoke, block })
-            }),
+            SetResponse::Block { block, .. } => {
+                self.next_block(block, |block| Apdu::SetRequest(SetRequest::Block { invoke, block }))
+            }
             SetResponse::LastBlock { result, .. } => {
                 self.complete_with(&Apdu::SetResponse(SetResponse::Normal { invoke, result }))
             }
@@ -285,9 +291,9 @@ impl Asking {
         let invoke = self.invoke;
         match action {
             ActionResponse::Normal { .. } | ActionResponse::WithList { .. } => self.complete(apdu),
-            ActionResponse::Next { block, .. } => self.next_block(block, |block| {
-                Apdu::ActionRequest(ActionRequest::Block { invoke, block })
-            }),
+            ActionResponse::Next { block, .. } => {
+                self.next_block(block, |block| Apdu::ActionRequest(ActionRequest::Block { invoke, block }))
+            }
             ActionResponse::Block { block, .. } => {
                 let head: &[u8] = &[if list { 3 } else { 1 }, invoke.0];
                 match self.collect(block, tag::ACTION_RESPONSE, head) {

@@ -179,11 +179,11 @@ impl DecipherError {
             DecipherError::Short { .. } => "short",
             DecipherError::Suite { .. } => "suite",
             DecipherError::Compressed => "compressed",
-            DecipherError::LessProtected { .. } => "less-protected",
-            DecipherError::NoTitle => "no-title",
+            DecipherError::LessProtected { .. } => "less_protected",
+            DecipherError::NoTitle => "no_title",
             DecipherError::Sender(_) => "sender",
-            DecipherError::NoKey(_) => "no-key",
-            DecipherError::KeyInfo(_) => "key-info",
+            DecipherError::NoKey(_) => "no_key",
+            DecipherError::KeyInfo(_) => "key_info",
             DecipherError::Tag(_) => "tag",
             DecipherError::Replayed(_) => "replayed",
             DecipherError::Inside { .. } => "inside",
@@ -370,7 +370,7 @@ mod tests {
         assert_eq!(open(&ours, with(0x3F)), DecipherError::Suite { said: 15, keys: Suite::Suite0 });
         assert_eq!(open(&ours, with(0xB0)), DecipherError::Compressed);
         assert_eq!(open(&ours, with(0x70)), DecipherError::NoKey(KeyRole::Broadcast));
-        assert_eq!(open(&ours, with(0x00)).code(), "less-protected");
+        assert_eq!(open(&ours, with(0x00)).code(), "less_protected");
         assert_eq!(open(&ours, Secured { data: &[0; 11], ..secured }), DecipherError::Short { found: 11 });
         let without = Keys::new(Suite::Suite0, key(Suite::Suite0, 1)).unwrap();
         assert_eq!(open(&without, secured), DecipherError::NoKey(KeyRole::Authentication));

@@ -9,8 +9,8 @@ use crate::apdu::{
     InitiateResponse, Method, Selected, SetResponse,
 };
 use crate::axdr::{Data, Layout, tag};
-use crate::security::Envelope;
 use crate::hdlc::{Address, Assembly, Frame, Kind, Parameters};
+use crate::security::Envelope;
 
 fn layout_meaning(layout: Layout<'_>) -> Value {
     match layout {

@@ -121,7 +121,8 @@ fn check_gmac(wire: &[u8], vector: &Value, keys: &Keys) -> Result<Value, &'stati
     let control = SecurityControl(0x10);
     let data = [&challenge[..], wire].concat();
     let sender: SystemTitle = expect["system_title"].as_str().unwrap().parse().unwrap();
-    let proven = keys.unprotect(sender.into(), &Secured { control, counter, data: &data }).map_err(|error| error.code())?;
+    let proven =
+        keys.unprotect(sender.into(), &Secured { control, counter, data: &data }).map_err(|error| error.code())?;
     let mut result = vec![control.0];
     result.extend(counter.to_be_bytes());
     result.extend(wire);

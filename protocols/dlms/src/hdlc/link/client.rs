@@ -144,9 +144,9 @@ impl Client {
 
     fn numbered(&mut self, kind: Kind, frame: &Frame<'_>, now: Instant) {
         let receive = match kind {
-            Kind::Information { receive, .. }
-            | Kind::ReceiveReady { receive }
-            | Kind::ReceiveNotReady { receive } => receive,
+            Kind::Information { receive, .. } | Kind::ReceiveReady { receive } | Kind::ReceiveNotReady { receive } => {
+                receive
+            }
             _ => return,
         };
         let mut progress = match self.outgoing.acknowledge(receive) {

@@ -9,7 +9,7 @@ mod incoming;
 mod outgoing;
 mod server;
 #[cfg(test)]
-mod simulation;
+mod tests;
 
 use std::time::Duration;
 

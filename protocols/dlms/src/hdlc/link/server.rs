@@ -119,9 +119,9 @@ impl Server {
 
     fn numbered(&mut self, kind: Kind, frame: &Frame<'_>) {
         let receive = match kind {
-            Kind::Information { receive, .. }
-            | Kind::ReceiveReady { receive }
-            | Kind::ReceiveNotReady { receive } => receive,
+            Kind::Information { receive, .. } | Kind::ReceiveReady { receive } | Kind::ReceiveNotReady { receive } => {
+                receive
+            }
             _ => return self.reject(frame, UNKNOWN_CONTROL),
         };
         if self.outgoing.acknowledge(receive).is_err() {
@@ -227,8 +227,7 @@ impl Server {
             let kind = Kind::Information { send: segment.number, receive };
             let control = Control { kind, poll_final: segment.ends_turn };
             let information = segment.information;
-            let frame =
-                Frame { segmented: segment.segmented, destination: client, source: own, control, information };
+            let frame = Frame { segmented: segment.segmented, destination: client, source: own, control, information };
             let fits = frame.encode(transmit);
             debug_assert!(fits.is_ok(), "a segment fits into a frame");
         });

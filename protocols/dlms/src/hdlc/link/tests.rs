@@ -126,8 +126,11 @@ fn parameters(max_info: u16, window: u8) -> Parameters {
 }
 
 fn any_parameters() -> impl Strategy<Value = Parameters> {
-    (1..60_u16, 1..60_u16, 1..=7_u8, 1..=7_u8).prop_map(|(max_info_tx, max_info_rx, window_tx, window_rx)| {
-        Parameters { max_info_tx, max_info_rx, window_tx, window_rx }
+    (1..60_u16, 1..60_u16, 1..=7_u8, 1..=7_u8).prop_map(|(max_info_tx, max_info_rx, window_tx, window_rx)| Parameters {
+        max_info_tx,
+        max_info_rx,
+        window_tx,
+        window_rx,
     })
 }
 
