@@ -17,6 +17,8 @@ mod result;
 mod secret;
 mod set;
 mod short_name;
+#[cfg(test)]
+mod tests;
 
 use nom::number::complete::be_u8;
 

@@ -18,6 +18,8 @@ pub mod register;
 pub mod sap;
 pub mod script;
 pub mod security_setup;
+#[cfg(test)]
+mod tests;
 mod unit;
 mod value;
 

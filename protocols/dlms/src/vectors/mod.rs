@@ -28,6 +28,13 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     hes_wire::Hex(bytes).to_string().to_lowercase()
 }
 
+/// The published APDUs that are good.
+pub(crate) fn good_apdus() -> Vec<Vec<u8>> {
+    let vectors = VECTORS.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let good = vectors.filter(|vector| vector["layer"] == "apdu" && vector["expect"]["ok"] == true);
+    good.map(|vector| bytes(vector["hex"].as_str().unwrap())).collect()
+}
+
 /// What the vector says must be there; objects key by key, lists entry by entry.
 fn must_say(path: &str, expected: &Value, found: &Value) {
     match (expected, found) {
