@@ -4,11 +4,13 @@ mod aare;
 mod aarq;
 mod ber;
 mod names;
+mod negotiation;
 mod release;
 
 pub use aare::{Aare, Diagnostic, DiagnosticSource};
 pub use aarq::Aarq;
 pub use names::{Authentication, ContextName, Mechanism};
+pub use negotiation::{Agreed, NotAgreed, Offer, Proposal, reply_to_hls};
 pub use release::{Release, ReleaseKind};
 
 /// Contents of ACSE requirements that say that authentication is used: seven unused bits, the first bit set.
