@@ -57,11 +57,8 @@ fn unpublished() -> Vec<Vec<u8>> {
         ReadAnswer::Block(short),
         ReadAnswer::BlockNumber(7),
     ];
-    let wrote = [
-        WriteAnswer::Success,
-        WriteAnswer::Error(DataAccessResult::READ_WRITE_DENIED),
-        WriteAnswer::BlockNumber(1),
-    ];
+    let wrote =
+        [WriteAnswer::Success, WriteAnswer::Error(DataAccessResult::READ_WRITE_DENIED), WriteAnswer::BlockNumber(1)];
     let (variables, data): (Sequence<'_, _>, Sequence<'_, _>) = (variables[..].into(), data[..].into());
     let (attributes, methods) = (selected[..].into(), methods[..].into());
     let exception = ExceptionResponse { state_error: 1, service_error: 6, invocation_counter: Some(77) };

@@ -140,9 +140,10 @@ fn bits_are_counted_from_the_first_sent() {
 fn objects_of_a_published_list_are_read_one_by_one() {
     // The second block of an object list begins with a whole object; the seventh is the clock.
     let block = crate::vectors::good_apdus().into_iter().find_map(|apdu| match Apdu::decode(&apdu) {
-        Ok(Apdu::GetResponse(GetResponse::WithDataBlock { block: ResultBlock { number: 2, raw: Ok(raw), .. }, .. })) => {
-            Some(raw.to_vec())
-        }
+        Ok(Apdu::GetResponse(GetResponse::WithDataBlock {
+            block: ResultBlock { number: 2, raw: Ok(raw), .. },
+            ..
+        })) => Some(raw.to_vec()),
         _ => None,
     });
     let wire = [&[tag::ARRAY, 7][..], &block.unwrap()].concat();
