@@ -18,6 +18,7 @@ pub mod register;
 pub mod sap;
 pub mod script;
 pub mod security_setup;
+pub mod short_name;
 #[cfg(test)]
 mod tests;
 mod unit;
