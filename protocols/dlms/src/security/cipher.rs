@@ -3,6 +3,8 @@
 //! The nonce is the sender's title and the invocation counter. What is authenticated beside the data is the control byte,
 //! the authentication key and, in general-ciphering, the fields before it.
 
+use std::fmt::{self, Debug, Formatter};
+
 use zeroize::Zeroizing;
 
 use super::context::{ForeignSender, KeyInfoError};
@@ -28,8 +30,8 @@ impl From<SystemTitle> for Origin<'_> {
     }
 }
 
-/// A protected APDU, before it is put into its envelope.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A protected APDU, before it is put into its envelope. Prints without its data, which may only be authenticated.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Sealed {
     control: SecurityControl,
     counter: u32,
@@ -40,6 +42,13 @@ impl Sealed {
     /// As an envelope takes it.
     pub fn secured(&self) -> Secured<'_> {
         Secured { control: self.control, counter: self.counter, data: &self.data }
+    }
+}
+
+impl Debug for Sealed {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self { control, counter, data } = self;
+        write!(f, "{} octets under {}, counter {counter}", data.len(), control.protection().name())
     }
 }
 
@@ -107,7 +116,7 @@ pub enum DecipherError {
         /// What is asked for.
         asked: Protection,
     },
-    /// Nothing says who sent it, and no title is known from the association.
+    /// Nothing says who sent it, or nothing vouches for what says so, and no title is known from the association.
     #[error("no system title of the sender is known")]
     NoTitle,
     /// It is from somebody else, for somebody else, or our own.
@@ -122,6 +131,9 @@ pub enum DecipherError {
     /// The tag is wrong.
     #[error("the authentication tag does not match; {}", .0.name())]
     Tag(Suspect),
+    /// Deciphered it is no APDU, and without a tag nothing else tells.
+    #[error("deciphered it is no APDU: encryption key or system title are probably wrong")]
+    Nonsense,
     /// Its counter was used before.
     #[error("it is a replay, or the sender's counter went back")]
     Replayed(#[from] Replayed),
@@ -185,6 +197,7 @@ impl DecipherError {
             DecipherError::NoKey(_) => "no_key",
             DecipherError::KeyInfo(_) => "key_info",
             DecipherError::Tag(_) => "tag",
+            DecipherError::Nonsense => "nonsense",
             DecipherError::Replayed(_) => "replayed",
             DecipherError::Inside { .. } => "inside",
             DecipherError::Signed => "signed",
@@ -316,27 +329,27 @@ fn nonce(SystemTitle(title): SystemTitle, counter: u32) -> [u8; 12] {
     nonce
 }
 
-/// Deciphers without the tag, only to see whether it makes sense; what comes out is shown to nobody.
+/// Deciphers the start without the tag, only to see whether it makes sense; what comes out is shown to nobody.
 fn suspect(protection: Protection, key: &Key, nonce: [u8; 12], data: &[u8]) -> Suspect {
-    if !protection.is_encrypted() {
-        return Suspect::Any;
-    }
-    let mut start = Zeroizing::new([0; 2]);
-    let Some(first) = data.first_chunk::<2>() else { return Suspect::Any };
-    start.copy_from_slice(first);
+    let (true, Some(start)) = (protection.is_encrypted(), data.first_chunk::<2>()) else { return Suspect::Any };
+    let mut start = Zeroizing::new(*start);
     gcm::key_stream(key, nonce, &mut start[..]);
-    let [tag, next] = *start;
-    let looks_like_an_apdu = match tag {
+    if looks_like_an_apdu(&start[..]) { Suspect::AuthenticationKeyOrData } else { Suspect::EncryptionKeyOrTitle }
+}
+
+/// Whether octets start as an APDU does. Of random octets one in six does.
+pub(super) fn looks_like_an_apdu(octets: &[u8]) -> bool {
+    match octets {
         // Initiate request: a dedicated key or none.
-        0x01 => next <= 1,
+        [0x01, next, ..] => *next <= 1,
         // GET, SET, ACTION: the choice of the form.
-        0xC0..=0xC7 => (1..=6).contains(&next),
+        [0xC0 | 0xC1 | 0xC3..=0xC5 | 0xC7, next, ..] => (1..=6).contains(next),
         // Exception response: the state error.
-        0xD8 => matches!(next, 1 | 2),
-        0x05 | 0x06 | 0x08 | 0x0C..=0x0F | 0x16 | 0x18 | 0xD9 | 0xDA | 0xE0 => true,
-        _ => Envelope::starts_with(tag),
-    };
-    if looks_like_an_apdu { Suspect::AuthenticationKeyOrData } else { Suspect::EncryptionKeyOrTitle }
+        [0xD8, next, ..] => matches!(next, 1 | 2),
+        [0x05 | 0x06 | 0x08 | 0x0C..=0x0F | 0x16 | 0x18 | 0xC2 | 0xD9 | 0xDA | 0xE0, ..] => true,
+        [tag, ..] => Envelope::starts_with(*tag),
+        [] => false,
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt::{self, Debug, Formatter};
 
 use super::agreement::{self, AgreementError, Parties, Scheme};
-use super::cipher::{DecipherError, Origin, ProtectError, Sealed};
+use super::cipher::{DecipherError, Origin, ProtectError, Sealed, looks_like_an_apdu};
 use super::counter::{Issued, Lifetime, ReplayGuard};
 use super::ecc::{PrivateKey, PublicKey};
 use super::general::{GeneralFields, KeyInfo};
@@ -251,8 +251,8 @@ impl SecurityContext {
 
     /// Verifies and deciphers an APDU from the peer.
     ///
-    /// The order is: who sent it and with which key, the tag, the service inside, the counter. So a counter moves only for
-    /// what the peer has made.
+    /// The counter is looked at last, so that it moves only for what the peer has made. Where the policy does without
+    /// authentication that cannot be known: then the APDU must at least make sense, and be from the peer that is known.
     pub fn open(&mut self, apdu: &[u8]) -> Result<Opened, DecipherError> {
         let (opened, key, lifetime) = self.verify(&Envelope::parse(apdu)?)?;
         self.guard.accept(key, lifetime, opened.sender, opened.counter)?;
@@ -261,40 +261,21 @@ impl SecurityContext {
 
     /// All but the counter.
     fn verify(&self, envelope: &Envelope<'_>) -> Result<(Opened, Fingerprint, Lifetime), DecipherError> {
-        let (keys, lifetime, origin, secured) = match envelope {
-            Envelope::Service { keying, secured, .. } => {
-                let sender = self.peer.ok_or(DecipherError::NoTitle)?;
-                (
-                    Cow::Borrowed(self.lasting(*keying).map_err(DecipherError::NoKey)?),
-                    Lifetime::Lasting,
-                    sender.into(),
-                    secured,
-                )
-            }
-            Envelope::General { keying, title, secured } => {
-                let title = (!title.is_empty()).then(|| SystemTitle::from_octets(title)).transpose();
-                let sender = self.sender(title.map_err(ForeignSender::from)?)?;
-                (
-                    Cow::Borrowed(self.lasting(*keying).map_err(DecipherError::NoKey)?),
-                    Lifetime::Lasting,
-                    sender.into(),
-                    secured,
-                )
-            }
-            Envelope::Ciphering { fields, key_info, secured } => {
-                let sender = self.sender(Some(fields.originator().map_err(ForeignSender::from)?))?;
-                self.is_for_us(fields)?;
-                let (keys, lifetime) = self.named(fields, sender, key_info.as_ref(), secured.control)?;
-                (keys, lifetime, Origin { sender, fields: Some(fields) }, secured)
-            }
-            Envelope::Signing { .. } => return Err(DecipherError::Signed),
-        };
-        let &Secured { control, counter, .. } = secured;
+        let secured = envelope.secured().ok_or(DecipherError::Signed)?;
+        let Secured { control, counter, .. } = secured;
         let (said, asked) = (control.protection(), self.accepted);
         if !said.covers(asked) {
             return Err(DecipherError::LessProtected { said, asked });
         }
-        let apdu = keys.unprotect(origin, secured)?;
+        if !said.is_authenticated() && self.peer.is_none() {
+            return Err(DecipherError::NoTitle);
+        }
+        let (sender, fields) = self.origin(envelope)?;
+        let (keys, lifetime) = self.keys_of(envelope, sender)?;
+        let apdu = keys.unprotect(Origin { sender, fields }, &secured)?;
+        if !said.is_authenticated() && !looks_like_an_apdu(&apdu) {
+            return Err(DecipherError::Nonsense);
+        }
         // The tag of a service envelope is not authenticated; what is inside must be what it says.
         if let &Envelope::Service { service, .. } = envelope {
             let inside = apdu.first().copied().unwrap_or_default();
@@ -303,22 +284,33 @@ impl SecurityContext {
             }
         }
         let key = keys.encryption(control.keys()).ok_or(DecipherError::NoKey(KeyRole::Broadcast))?;
-        Ok((Opened { apdu, sender: origin.sender, control, counter }, key.fingerprint(), lifetime))
+        Ok((Opened { apdu, sender, control, counter }, key.fingerprint(), lifetime))
     }
 
-    fn lasting(&self, keying: Keying) -> Result<&Keys, KeyRole> {
-        match keying {
-            Keying::Global => Ok(&self.keys),
-            Keying::Dedicated => self.dedicated.as_ref().ok_or(KeyRole::Dedicated),
-        }
-    }
-
-    fn sender(&self, said: Option<SystemTitle>) -> Result<SystemTitle, DecipherError> {
+    /// Who sent it, and what is authenticated with it.
+    fn origin<'e>(
+        &self,
+        envelope: &'e Envelope<'_>,
+    ) -> Result<(SystemTitle, Option<&'e GeneralFields<'e>>), DecipherError> {
+        let (title, fields) = match envelope {
+            Envelope::Service { .. } | Envelope::General { title: [], .. } => (None, None),
+            Envelope::General { title, .. } => (Some(SystemTitle::from_octets(title)), None),
+            Envelope::Ciphering { fields, .. } | Envelope::Signing { fields, .. } => {
+                (Some(fields.originator()), Some(fields))
+            }
+        };
+        let said = title.transpose().map_err(ForeignSender::from)?;
         let sender = match (said, self.peer) {
             (Some(said), Some(known)) if said != known => return Err(ForeignSender::Other { said, known }.into()),
             (said, known) => said.or(known).ok_or(DecipherError::NoTitle)?,
         };
-        if sender == self.own { Err(ForeignSender::Own.into()) } else { Ok(sender) }
+        if sender == self.own {
+            return Err(ForeignSender::Own.into());
+        }
+        if let Some(fields) = fields {
+            self.is_for_us(fields)?;
+        }
+        Ok((sender, fields))
     }
 
     fn is_for_us(&self, fields: &GeneralFields<'_>) -> Result<(), ForeignSender> {
@@ -330,53 +322,64 @@ impl SecurityContext {
         if said == self.own { Ok(()) } else { Err(ForeignSender::Recipient { said }) }
     }
 
-    fn named(
+    /// The keys that it was ciphered with, and how long they last.
+    fn keys_of(
         &self,
-        fields: &GeneralFields<'_>,
+        envelope: &Envelope<'_>,
         sender: SystemTitle,
-        info: Option<&KeyInfo<'_>>,
-        control: SecurityControl,
     ) -> Result<(Cow<'_, Keys>, Lifetime), DecipherError> {
-        let key = match info {
-            None => return Ok((Cow::Borrowed(&self.keys), Lifetime::Lasting)),
-            Some(&KeyInfo::Identified(set)) if set == control.keys() => {
+        let key = match *envelope {
+            Envelope::Service { keying, .. } | Envelope::General { keying, .. } => {
+                let keys = self.lasting(keying).map_err(DecipherError::NoKey)?;
+                return Ok((Cow::Borrowed(keys), Lifetime::Lasting));
+            }
+            Envelope::Signing { .. } => return Err(DecipherError::Signed),
+            Envelope::Ciphering { key_info: None, .. } => return Ok((Cow::Borrowed(&self.keys), Lifetime::Lasting)),
+            Envelope::Ciphering { key_info: Some(KeyInfo::Identified(set)), secured, .. } => {
+                if set != secured.control.keys() {
+                    return Err(KeyInfoError::Contradiction.into());
+                }
                 return Ok((Cow::Borrowed(&self.keys), Lifetime::Lasting));
             }
-            Some(KeyInfo::Identified(_)) => return Err(KeyInfoError::Contradiction.into()),
-            Some(KeyInfo::Wrapped { key }) => {
+            Envelope::Ciphering { key_info: Some(KeyInfo::Wrapped { key }), .. } => {
                 let master = self.master.as_ref().ok_or(DecipherError::NoKey(KeyRole::Master))?;
                 master.unwrap_key(key).map_err(KeyInfoError::from)?
             }
-            Some(KeyInfo::Agreed { parameters, data }) => self.agreed(fields, sender, parameters, data)?,
+            Envelope::Ciphering { key_info: Some(KeyInfo::Agreed { parameters, data }), fields, .. } => {
+                let scheme = Scheme::from_parameters(parameters).ok_or(KeyInfoError::Scheme)?;
+                self.agreed(scheme, sender, data, fields.transaction_id)?
+            }
         };
         Ok((Cow::Owned(self.keys.under(key).map_err(KeyInfoError::from)?), Lifetime::OneTime))
     }
 
+    fn lasting(&self, keying: Keying) -> Result<&Keys, KeyRole> {
+        match keying {
+            Keying::Global => Ok(&self.keys),
+            Keying::Dedicated => self.dedicated.as_ref().ok_or(KeyRole::Dedicated),
+        }
+    }
+
+    /// The key that the sender has agreed on with us.
     fn agreed(
         &self,
-        fields: &GeneralFields<'_>,
+        scheme: Scheme,
         sender: SystemTitle,
-        parameters: &[u8],
         data: &[u8],
+        transaction_id: &[u8],
     ) -> Result<Key, KeyInfoError> {
-        let scheme = Scheme::from_parameters(parameters).ok_or(KeyInfoError::Scheme)?;
         let pairs = self.key_pairs.as_ref().ok_or(KeyInfoError::NoKeyPairs)?;
-        let suite = self.keys.suite();
-        let parties = Parties { originator: sender, recipient: self.own };
-        Ok(match scheme {
-            Scheme::OnePassDiffieHellman => {
-                let ephemeral =
-                    agreement::verified_ephemeral(data, &pairs.peer_signature).map_err(AgreementError::from)?;
-                agreement::one_pass(suite, &pairs.agreement, &ephemeral, parties)?
+        let KeyPairs { agreement: own, peer_agreement, peer_signature, .. } = pairs;
+        let (suite, parties) = (self.keys.suite(), Parties { originator: sender, recipient: self.own });
+        let key = match scheme {
+            Scheme::OnePassDiffieHellman => agreement::verified_ephemeral(data, peer_signature)
+                .map_err(AgreementError::from)
+                .and_then(|ephemeral| agreement::one_pass(suite, own, &ephemeral, parties)),
+            Scheme::StaticUnifiedModel => {
+                agreement::static_unified(suite, own, peer_agreement, parties, transaction_id)
             }
-            Scheme::StaticUnifiedModel => agreement::static_unified(
-                suite,
-                &pairs.agreement,
-                &pairs.peer_agreement,
-                parties,
-                fields.transaction_id,
-            )?,
-        })
+        };
+        Ok(key?)
     }
 }
 
@@ -469,6 +472,22 @@ mod tests {
     }
 
     #[test]
+    fn without_authentication_an_apdu_must_make_sense_and_be_from_a_peer_that_is_known() {
+        let keys = Keys::new(Suite::Suite0, key(Suite::Suite0, 1)).unwrap();
+        let sender = SecurityContext::new(METER, keys.clone(), Protection::Encrypted);
+        let push = sender.protect_general(Keying::Global, &[0x0F, 0, 0, 0, 0, 0], issued(1)).unwrap();
+        let mut listener = SecurityContext::new(CLIENT, keys, Protection::Encrypted);
+        assert_eq!(listener.open(&push), Err(DecipherError::NoTitle), "a title that nothing vouches for");
+        listener.set_peer(METER);
+        let mut nonsense = push.clone();
+        nonsense[16] ^= 0xF0;
+        assert_eq!(listener.open(&nonsense), Err(DecipherError::Nonsense));
+        assert_eq!(listener.guard().entries().count(), 0);
+        assert!(listener.open(&push).is_ok());
+        assert_eq!(listener.open(&push).unwrap_err().code(), "replayed");
+    }
+
+    #[test]
     fn an_apdu_of_or_for_somebody_else_is_refused_by_its_reason() {
         let [client, mut meter] = pair(Suite::Suite0);
         let general = client.protect_general(Keying::Global, GET, issued(1)).unwrap();
@@ -531,6 +550,7 @@ mod tests {
                     apdu[at] ^= 1;
                 }
             }
+            assert_eq!(meter.guard().entries().count(), 2, "keys for one message are not kept");
         }
     }
 
