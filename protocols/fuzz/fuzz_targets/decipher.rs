@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 
 use hes_dlms::security::{
     ContentKey, Credentials, Curve, DecipherError, Digested, Envelope, GeneralFields, Handshake, Issued, Key, KeyPairs,
-    KeySet, Keying, Keys, Party, PrivateKey, Protection, SecurityContext, SendCounter, Suite, SystemTitle,
+    KeySet, Keys, Party, PrivateKey, Protection, SecurityContext, SendCounter, ServiceKey, Suite, SystemTitle,
     parse_key_data, write_key_data,
 };
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
@@ -85,11 +85,11 @@ fn damaged(Made { suite, form, encrypted, counter, plain, field, bit }: Made<'_>
     let policy = Protection::new(true, encrypted);
     let (client, mut meter) = (context(CLIENT, METER, suite, policy), context(METER, CLIENT, suite, policy));
     let fields = GeneralFields { transaction_id: field, other_information: field, ..Default::default() };
-    let keying = if form & 1 == 0 { Keying::Global } else { Keying::Dedicated };
+    let by = [ServiceKey::Unicast, ServiceKey::Broadcast, ServiceKey::Dedicated][usize::from(form % 3)];
     let new = Key::new(&vec![9; suite.key_octets()]).expect("the length is right");
     let made = match form % 5 {
-        0 => client.protect(keying, plain, issued(counter)),
-        1 => client.protect_general(keying, plain, issued(counter)),
+        0 => client.protect(by, plain, issued(counter)),
+        1 => client.protect_general(by, plain, issued(counter)),
         2 => client.protect_ciphering(fields, ContentKey::Identified(KeySet::Unicast), plain, issued(counter)),
         3 => client.protect_ciphering(fields, ContentKey::Identified(KeySet::Broadcast), plain, issued(counter)),
         _ => client.protect_ciphering(fields, ContentKey::Wrapped(&new), plain, issued(counter)),

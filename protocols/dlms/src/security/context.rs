@@ -76,6 +76,32 @@ pub struct KeyPairs {
     pub peer_signature: PublicKey,
 }
 
+/// The key to cipher a service with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ServiceKey {
+    /// The global unicast key.
+    Unicast,
+    /// The global broadcast key, for all meters that have it.
+    Broadcast,
+    /// The dedicated key of the association.
+    Dedicated,
+}
+
+impl ServiceKey {
+    const fn keying(self) -> Keying {
+        match self {
+            ServiceKey::Unicast | ServiceKey::Broadcast => Keying::Global,
+            ServiceKey::Dedicated => Keying::Dedicated,
+        }
+    }
+    const fn set(self) -> KeySet {
+        match self {
+            ServiceKey::Unicast | ServiceKey::Dedicated => KeySet::Unicast,
+            ServiceKey::Broadcast => KeySet::Broadcast,
+        }
+    }
+}
+
 /// The key to cipher an APDU with in general-ciphering. New keys are drawn by the caller; with them counting begins anew,
 /// see [`SendCounter::for_session_key`](super::SendCounter::for_session_key).
 #[derive(Debug, Clone, Copy)]
@@ -178,21 +204,22 @@ impl SecurityContext {
     }
 
     /// Ciphers a plain APDU into the form that its service has: `glo-get-request` and the like.
-    pub fn protect(&self, keying: Keying, plain: &[u8], counter: Issued) -> Result<Vec<u8>, ProtectError> {
+    pub fn protect(&self, key: ServiceKey, plain: &[u8], counter: Issued) -> Result<Vec<u8>, ProtectError> {
         let &tag = plain.first().ok_or(ProtectError::Empty)?;
         let service = CipheredService::of_plain(tag).ok_or(ProtectError::Service(tag))?;
-        let sealed = self.sealed(keying, plain, counter)?;
+        let (keying, sealed) = self.sealed(key, plain, counter)?;
         Ok(Envelope::Service { keying, service, secured: sealed.secured() }.to_vec())
     }
     /// Ciphers a plain APDU into `general-glo-ciphering` or `general-ded-ciphering`, which says who sent it.
-    pub fn protect_general(&self, keying: Keying, plain: &[u8], counter: Issued) -> Result<Vec<u8>, ProtectError> {
+    pub fn protect_general(&self, key: ServiceKey, plain: &[u8], counter: Issued) -> Result<Vec<u8>, ProtectError> {
         let SystemTitle(title) = &self.own;
-        let sealed = self.sealed(keying, plain, counter)?;
+        let (keying, sealed) = self.sealed(key, plain, counter)?;
         Ok(Envelope::General { keying, title, secured: sealed.secured() }.to_vec())
     }
-    fn sealed(&self, keying: Keying, plain: &[u8], counter: Issued) -> Result<Sealed, ProtectError> {
-        let keys = self.lasting(keying).map_err(ProtectError::NoKey)?;
-        keys.protect(self.own.into(), self.control(KeySet::Unicast), counter, plain)
+    fn sealed(&self, key: ServiceKey, plain: &[u8], counter: Issued) -> Result<(Keying, Sealed), ProtectError> {
+        let keys = self.lasting(key.keying()).map_err(ProtectError::NoKey)?;
+        let sealed = keys.protect(self.own.into(), self.control(key.set()), counter, plain)?;
+        Ok((key.keying(), sealed))
     }
     /// Ciphers a plain APDU into `general-ciphering`. The originator of `fields` is replaced by our title.
     pub fn protect_ciphering(
@@ -429,11 +456,11 @@ mod tests {
             let [mut client, mut meter] = pair(suite);
             client.set_dedicated(key(suite, 9)).unwrap();
             meter.set_dedicated(key(suite, 9)).unwrap();
-            for (n, keying) in (10..).zip([Keying::Global, Keying::Dedicated]) {
-                let request = client.protect(keying, GET, issued(n)).unwrap();
+            for (n, by) in (10..).zip([ServiceKey::Unicast, ServiceKey::Broadcast, ServiceKey::Dedicated]) {
+                let request = client.protect(by, GET, issued(n)).unwrap();
                 let opened = meter.open(&request).unwrap();
                 assert_eq!((&opened.apdu[..], opened.sender, opened.counter), (GET, CLIENT, n));
-                let answer = meter.protect_general(keying, ANSWER, issued(n)).unwrap();
+                let answer = meter.protect_general(by, ANSWER, issued(n)).unwrap();
                 assert_eq!(client.open(&answer).unwrap().apdu, ANSWER);
             }
         }
@@ -442,19 +469,19 @@ mod tests {
     #[test]
     fn what_was_sent_once_is_not_taken_twice() {
         let [client, mut meter] = pair(Suite::Suite0);
-        let [first, second] = [7, 8].map(|n| client.protect(Keying::Global, GET, issued(n)).unwrap());
+        let [first, second] = [7, 8].map(|n| client.protect(ServiceKey::Unicast, GET, issued(n)).unwrap());
         assert!(meter.open(&second).is_ok());
         for old in [&first, &second] {
             let refused = meter.open(old).unwrap_err();
             assert_eq!((refused.code(), refused.fault()), ("replayed", Fault::InvocationCounter { expected: 9 }));
         }
         // A counter from the future does not count if its tag is wrong.
-        let mut forged = client.protect(Keying::Global, GET, issued(u32::MAX)).unwrap();
+        let mut forged = client.protect(ServiceKey::Unicast, GET, issued(u32::MAX)).unwrap();
         *forged.last_mut().unwrap() ^= 1;
         let refused = meter.open(&forged).unwrap_err();
         assert_eq!(refused, DecipherError::Tag(Suspect::AuthenticationKeyOrData));
         assert_eq!(refused.fault(), Fault::Deciphering);
-        assert!(meter.open(&client.protect(Keying::Global, GET, issued(9)).unwrap()).is_ok());
+        assert!(meter.open(&client.protect(ServiceKey::Unicast, GET, issued(9)).unwrap()).is_ok());
     }
 
     #[test]
@@ -462,7 +489,7 @@ mod tests {
         let [client, mut meter] = pair(Suite::Suite0);
         for said in [Protection::Authenticated, Protection::Encrypted] {
             let weak = SecurityContext::new(CLIENT, client.keys().clone(), said);
-            let apdu = weak.protect(Keying::Global, GET, issued(1)).unwrap();
+            let apdu = weak.protect(ServiceKey::Unicast, GET, issued(1)).unwrap();
             assert_eq!(meter.open(&apdu), Err(DecipherError::LessProtected { said, asked: BOTH }));
             let [_, lenient] = pair(Suite::Suite0);
             assert_eq!(lenient.accepting(said).open(&apdu).unwrap().apdu, GET);
@@ -475,7 +502,7 @@ mod tests {
     fn without_authentication_an_apdu_must_make_sense_and_be_from_a_peer_that_is_known() {
         let keys = Keys::new(Suite::Suite0, key(Suite::Suite0, 1)).unwrap();
         let sender = SecurityContext::new(METER, keys.clone(), Protection::Encrypted);
-        let push = sender.protect_general(Keying::Global, &[0x0F, 0, 0, 0, 0, 0], issued(1)).unwrap();
+        let push = sender.protect_general(ServiceKey::Unicast, &[0x0F, 0, 0, 0, 0, 0], issued(1)).unwrap();
         let mut listener = SecurityContext::new(CLIENT, keys, Protection::Encrypted);
         assert_eq!(listener.open(&push), Err(DecipherError::NoTitle), "a title that nothing vouches for");
         listener.set_peer(METER);
@@ -490,13 +517,13 @@ mod tests {
     #[test]
     fn an_apdu_of_or_for_somebody_else_is_refused_by_its_reason() {
         let [client, mut meter] = pair(Suite::Suite0);
-        let general = client.protect_general(Keying::Global, GET, issued(1)).unwrap();
-        let own = meter.protect_general(Keying::Global, GET, issued(1)).unwrap();
+        let general = client.protect_general(ServiceKey::Unicast, GET, issued(1)).unwrap();
+        let own = meter.protect_general(ServiceKey::Unicast, GET, issued(1)).unwrap();
         let foreign = ForeignSender::Other { said: METER, known: CLIENT };
         assert_eq!(meter.open(&own), Err(foreign.into()));
         let mut listener = SecurityContext::new(METER, client.keys().clone(), BOTH);
         assert_eq!(listener.open(&own), Err(ForeignSender::Own.into()));
-        let service = client.protect(Keying::Global, GET, issued(1)).unwrap();
+        let service = client.protect(ServiceKey::Unicast, GET, issued(1)).unwrap();
         assert_eq!(listener.open(&service), Err(DecipherError::NoTitle));
         assert_eq!(listener.open(&general).unwrap().sender, CLIENT, "the envelope says who");
 
@@ -513,7 +540,7 @@ mod tests {
     #[test]
     fn a_service_in_the_envelope_of_another_is_refused() {
         let [client, mut meter] = pair(Suite::Suite0);
-        let mut apdu = client.protect(Keying::Global, GET, issued(1)).unwrap();
+        let mut apdu = client.protect(ServiceKey::Unicast, GET, issued(1)).unwrap();
         apdu[0] = 0xC9;
         assert_eq!(meter.open(&apdu), Err(DecipherError::Inside { envelope: 0xC1, inside: 0xC0 }));
     }
@@ -568,10 +595,10 @@ mod tests {
         let new = key(Suite::Suite0, 1);
         let no_master = Err(ProtectError::NoKey(KeyRole::Master));
         assert_eq!(bare.protect_ciphering(fields, ContentKey::Wrapped(&new), GET, issued(1)), no_master);
-        let dedicated = client.protect(Keying::Dedicated, GET, issued(1));
+        let dedicated = client.protect(ServiceKey::Dedicated, GET, issued(1));
         assert_eq!(dedicated, Err(ProtectError::NoKey(KeyRole::Dedicated)));
-        assert_eq!(client.protect(Keying::Global, &[], issued(1)), Err(ProtectError::Empty));
-        assert!(matches!(client.protect(Keying::Global, &[0x0F], issued(1)), Err(ProtectError::Service(0x0F))));
+        assert_eq!(client.protect(ServiceKey::Unicast, &[], issued(1)), Err(ProtectError::Empty));
+        assert!(matches!(client.protect(ServiceKey::Unicast, &[0x0F], issued(1)), Err(ProtectError::Service(0x0F))));
 
         let open = |meter: &mut SecurityContext, key_info: &[u8]| {
             let head = [&[0xDD, 0, 8][..], &CLIENT.0, &[0, 0, 0]].concat();
@@ -589,7 +616,7 @@ mod tests {
     #[test]
     fn a_signed_apdu_is_not_taken_before_its_signature() {
         let [client, mut meter] = pair_with_key_pairs(Suite::Suite1, Curve::P256);
-        let inner = client.protect(Keying::Global, GET, issued(1)).unwrap();
+        let inner = client.protect(ServiceKey::Unicast, GET, issued(1)).unwrap();
         let signature = &client.key_pairs.as_ref().unwrap().signature;
         let fields = GeneralFields { originator: &CLIENT.0, ..Default::default() };
         assert_eq!(meter.open(&sign(fields, &inner, signature)), Err(DecipherError::Signed));
@@ -612,11 +639,11 @@ mod tests {
             let [mut client, mut meter] = pair(suite);
             client.set_dedicated(key(suite, 9)).unwrap();
             meter.set_dedicated(key(suite, 9)).unwrap();
-            let keying = if dedicated { Keying::Dedicated } else { Keying::Global };
+            let by = if dedicated { ServiceKey::Dedicated } else { ServiceKey::Unicast };
             let plain = [GET, &rest].concat();
             let mut apdu = match general {
-                true => client.protect_general(keying, &plain, issued(1)).unwrap(),
-                false => client.protect(keying, &plain, issued(1)).unwrap(),
+                true => client.protect_general(by, &plain, issued(1)).unwrap(),
+                false => client.protect(by, &plain, issued(1)).unwrap(),
             };
             let bit = at.index(apdu.len() * 8);
             apdu[bit / 8] ^= 1 << (bit % 8);

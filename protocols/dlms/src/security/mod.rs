@@ -9,6 +9,30 @@
 //! It draws no random numbers and keeps nothing: challenges and new key pairs are brought along, counters are stored by
 //! their owner. It does not know what the APDUs say. Certificates are not read, only the public keys in them; compression
 //! (ITU-T V.44) is refused by its name.
+//!
+//! ```
+//! use std::num::NonZeroU32;
+//!
+//! use hes_dlms::security::{Key, Keys, Protection, SecurityContext, SendCounter, ServiceKey, Suite};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let keys = Keys::new(Suite::Suite0, Key::new(&[1; 16])?)?.with_authentication(Key::new(&[2; 16])?)?;
+//! let (us, meter) = ("4845530000000001".parse()?, "4D4D4D0000000001".parse()?);
+//! let mut client = SecurityContext::new(us, keys, Protection::AuthenticatedEncrypted);
+//! client.set_peer(meter); // from the AARE
+//!
+//! let stored = 17; // the bound that was stored last
+//! let mut counter = SendCounter::resume(stored);
+//! let reservation = counter.reserve(NonZeroU32::new(100).expect("not zero"))?;
+//! // … reservation.bound() is stored, durably, before …
+//! counter.confirm(reservation);
+//! let get = [0xC0, 0x01, 0xC1, 0x00, 0x08, 0x00, 0x00, 0x01, 0x00, 0x00, 0xFF, 0x02, 0x00];
+//! let apdu = client.protect(ServiceKey::Unicast, &get, counter.issue()?)?;
+//! assert_eq!(apdu[..7], [0xC8, 30, 0x30, 0, 0, 0, 17]);
+//! // … and of the answer: client.open(&answer)?.apdu
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod agreement;
 mod cipher;
@@ -30,7 +54,7 @@ mod wrap;
 
 pub use agreement::{AgreementError, Algorithm, Parties, Scheme};
 pub use cipher::{DecipherError, Fault, Origin, ProtectError, Sealed, Suspect};
-pub use context::{ContentKey, ForeignSender, KeyInfoError, KeyPairs, Opened, SecurityContext};
+pub use context::{ContentKey, ForeignSender, KeyInfoError, KeyPairs, Opened, SecurityContext, ServiceKey};
 pub use control::{KeySet, Protection, SecurityControl};
 pub use counter::{CounterError, Issued, Lifetime, ReplayGuard, Replayed, Reservation, SendCounter};
 pub use ecc::{EccError, PrivateKey, PublicKey, SharedSecret};
