@@ -124,8 +124,8 @@ pub enum HlsError {
         /// Octets found.
         found: usize,
     },
-    /// The peer sent our challenge back: our own answer would do for its own.
-    #[error("the peer's challenge is the same as ours")]
+    /// The peer sent our challenge back, or in mechanism 2 a block of it: our own answer would do for its own.
+    #[error("the peer's challenge repeats ours")]
     SameChallenge,
     /// The mechanism takes a title that is not known.
     #[error("no system title is known of {0}")]
@@ -207,8 +207,8 @@ impl<'a> Handshake<'a> {
                 return Err(HlsError::ChallengeLength { found });
             }
         }
-        // With MD5, SHA-1 and AES the answer depends on nothing but the challenge: one that comes back could be answered
-        // with our own answer.
+        // With MD5 and SHA-1 the answer depends on nothing but the challenge: one that comes back could be answered with our
+        // own answer. Green Book clause 9.2.7.4 has it refused.
         if own.challenge == peer.challenge {
             return Err(HlsError::SameChallenge);
         }
@@ -267,6 +267,9 @@ impl<'a> Handshake<'a> {
             Side::Peer => self.own.challenge,
         };
         Ok(match how {
+            Digested::GuruxAes if share_a_block(self.own.challenge, self.peer.challenge) => {
+                return Err(HlsError::SameChallenge);
+            }
             Digested::GuruxAes => gurux_aes(secret, challenge),
             Digested::Md5 => hash::<Md5>(&[challenge, secret]),
             Digested::Sha1 => hash::<Sha1>(&[challenge, secret]),
@@ -303,6 +306,17 @@ fn gurux_aes(secret: &[u8], challenge: &[u8]) -> Vec<u8> {
         cipher.encrypt_block(block.into());
     }
     answer
+}
+
+/// Whether a block of one challenge is in the other, padding aside. Each block is enciphered for itself, so whoever sends
+/// our blocks back in another order, or with a zero more, would get our answer out of us in pieces.
+fn share_a_block(one: &[u8], other: &[u8]) -> bool {
+    let padded = |block: &[u8]| {
+        let mut padded = [0; AES_BLOCK];
+        padded.iter_mut().zip(block).for_each(|(to, from)| *to = *from);
+        padded
+    };
+    one.chunks(AES_BLOCK).any(|block| other.chunks(AES_BLOCK).any(|other| padded(other) == padded(block)))
 }
 
 fn same(found: &[u8], expected: &[u8]) -> Result<(), HlsError> {
@@ -371,6 +385,21 @@ mod tests {
     fn a_challenge_that_comes_back_is_refused() {
         let same = Handshake::new(party(CLIENT, CTOS), party(METER, CTOS));
         assert_eq!(same.unwrap_err(), HlsError::SameChallenge);
+    }
+
+    #[test]
+    fn a_challenge_that_comes_back_in_pieces_is_refused_where_blocks_are_enciphered_one_by_one() {
+        let (ours, credentials) = ([CTOS, STOC].concat(), Credentials::Secret(Digested::GuruxAes, b"secret"));
+        let swapped = [STOC, CTOS].concat();
+        let longer = [CTOS, &[0; 4]].concat();
+        let tail = [&[9; 16][..], STOC].concat();
+        for (own, peer) in [(&ours[..], &swapped[..]), (&ours, &tail), (&CTOS[..9], &[&CTOS[..9], &[0]].concat())] {
+            let handshake = Handshake::new(party(CLIENT, own), party(METER, peer)).unwrap();
+            assert_eq!(handshake.answer(&credentials, None), Err(HlsError::SameChallenge));
+            assert_eq!(handshake.check(&credentials, &[0; 32]), Err(HlsError::SameChallenge));
+        }
+        let other = Handshake::new(party(CLIENT, &longer), party(METER, STOC)).unwrap();
+        assert!(other.answer(&credentials, None).is_ok());
     }
 
     #[test]
