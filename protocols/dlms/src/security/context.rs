@@ -413,7 +413,7 @@ impl SecurityContext {
 #[cfg(test)]
 mod tests {
     use super::super::vectors::issued;
-    use super::super::{Curve, DecipherError, Fault, KeyRole, SendCounter, Suite, Suspect, sign};
+    use super::super::{Curve, DecipherError, Fault, KeyRole, SendCounter, Suite, Suspect, sign_apdu};
     use super::*;
     use crate::error::DecodeError;
     use proptest::prelude::*;
@@ -619,7 +619,7 @@ mod tests {
         let inner = client.protect(ServiceKey::Unicast, GET, issued(1)).unwrap();
         let signature = &client.key_pairs.as_ref().unwrap().signature;
         let fields = GeneralFields { originator: &CLIENT.0, ..Default::default() };
-        assert_eq!(meter.open(&sign(fields, &inner, signature)), Err(DecipherError::Signed));
+        assert_eq!(meter.open(&sign_apdu(fields, &inner, signature)), Err(DecipherError::Signed));
     }
 
     #[test]

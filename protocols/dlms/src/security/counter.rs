@@ -74,6 +74,8 @@ pub struct SendCounter {
 
 impl SendCounter {
     /// Goes on where the last stored bound ends; 0 for a key that was never used. Nothing is reserved yet.
+    ///
+    /// What comes back from a backup is older than what was used: its owner adds more than can have been used since.
     pub fn resume(stored_bound: u64) -> Self {
         let next = stored_bound.min(END);
         Self { next, reserved: next }

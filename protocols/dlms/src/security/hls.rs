@@ -290,6 +290,12 @@ impl<'a> Handshake<'a> {
     }
 }
 
+/// Low level security, mechanism 1: whether a client has sent the meter's password. Takes as long for every wrong one of
+/// the right length.
+pub fn password_matches(sent: &[u8], password: &[u8]) -> bool {
+    same(sent, password).is_ok()
+}
+
 fn gmac_control(keys: &Keys) -> SecurityControl {
     SecurityControl::new(keys.suite(), Protection::Authenticated, KeySet::Unicast)
 }
@@ -450,6 +456,14 @@ mod tests {
             let mut other = answer.clone();
             other.resize(found, 0);
             assert_eq!(at_client.check(&credentials, &other), Err(HlsError::Form { found }));
+        }
+    }
+
+    #[test]
+    fn a_password_is_right_as_a_whole_or_not_at_all() {
+        assert!(password_matches(b"12345678", b"12345678"));
+        for wrong in [&b""[..], b"1234567", b"123456789", b"12345679", b"02345678"] {
+            assert!(!password_matches(wrong, b"12345678"));
         }
     }
 

@@ -61,9 +61,11 @@ pub use ecc::{EccError, PrivateKey, PublicKey, SharedSecret};
 pub use envelope::{CipheredService, Envelope, HEADER_OCTETS, Keying, Secured};
 pub use gcm::TAG_OCTETS;
 pub use general::{GeneralFields, KeyInfo};
-pub use hls::{CHALLENGE_OCTETS, Credentials, Digested, Handshake, HlsError, HlsMechanism, Party, Proof, Side};
+pub use hls::{
+    CHALLENGE_OCTETS, Credentials, Digested, Handshake, HlsError, HlsMechanism, Party, Proof, Side, password_matches,
+};
 pub use keys::{Fingerprint, Key, KeyError, KeyRole, Keys};
-pub use signing::{sign, verify_signed};
+pub use signing::{sign_apdu, verify_signed};
 pub use suite::{Curve, Suite};
 pub use title::{SystemTitle, TITLE_OCTETS, TitleError};
 pub use wrap::{KeyData, KeyId, UnwrapError, parse_key_data, write_key_data};

@@ -7,7 +7,8 @@ use super::Envelope;
 use super::ecc::{EccError, PrivateKey, PublicKey};
 use super::general::GeneralFields;
 
-/// What is signed: the fields with their lengths, and the content without one.
+/// What is signed: the fields with their lengths, and the content without one. Two public implementations have it so; no
+/// example with its key is published.
 fn signed_octets(fields: &GeneralFields<'_>, content: &[u8]) -> Vec<u8> {
     let mut octets = Vec::new();
     fields.write(&mut octets);
@@ -16,7 +17,7 @@ fn signed_octets(fields: &GeneralFields<'_>, content: &[u8]) -> Vec<u8> {
 }
 
 /// The general-signing APDU around `content`, plain or ciphered.
-pub fn sign(fields: GeneralFields<'_>, content: &[u8], key: &PrivateKey) -> Vec<u8> {
+pub fn sign_apdu(fields: GeneralFields<'_>, content: &[u8], key: &PrivateKey) -> Vec<u8> {
     let signature = key.sign(&signed_octets(&fields, content));
     Envelope::Signing { fields, content, signature: &signature }.to_vec()
 }
@@ -43,7 +44,7 @@ mod tests {
             let key = PrivateKey::new(curve, &vec![1; curve.octets()]).unwrap();
             let fields =
                 GeneralFields { transaction_id: &[1; 8], originator: b"HES\0\0\0\0\x01", ..Default::default() };
-            let mut apdu = sign(fields, &[0xC0, 1, 0xC1, 0], &key);
+            let mut apdu = sign_apdu(fields, &[0xC0, 1, 0xC1, 0], &key);
             let verify = |apdu: &[u8]| match Envelope::parse(apdu) {
                 Ok(Envelope::Signing { fields, content, signature }) => {
                     verify_signed(&fields, content, signature, &key.public()).map(<[u8]>::to_vec).ok()
