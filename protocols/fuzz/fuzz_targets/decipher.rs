@@ -83,7 +83,7 @@ fn wire(apdu: &[u8]) {
 fn damaged(Made { suite, form, encrypted, counter, plain, field, bit }: Made<'_>) {
     let suite = Suite::from_id(suite % 3).expect("0 to 2 are suites");
     let policy = Protection::new(true, encrypted);
-    let (client, mut meter) = (context(CLIENT, METER, suite, policy), context(METER, CLIENT, suite, policy));
+    let (mut client, mut meter) = (context(CLIENT, METER, suite, policy), context(METER, CLIENT, suite, policy));
     let fields = GeneralFields { transaction_id: field, other_information: field, ..Default::default() };
     let by = [ServiceKey::Unicast, ServiceKey::Broadcast, ServiceKey::Dedicated][usize::from(form % 3)];
     let new = Key::new(&vec![9; suite.key_octets()]).expect("the length is right");

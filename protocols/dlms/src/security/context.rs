@@ -46,6 +46,9 @@ pub enum KeyInfoError {
     /// A scheme that is not known.
     #[error("its key agreement scheme is not known")]
     Scheme,
+    /// No APDU before has brought a key along.
+    #[error("no key was established before")]
+    NotEstablished,
     /// A key is agreed on with one recipient, and none is named.
     #[error("it names no recipient to agree on a key with")]
     NoRecipient,
@@ -114,6 +117,8 @@ pub enum ContentKey<'a> {
     OnePass(&'a PrivateKey),
     /// A key that is agreed on with the static key pairs and a new transaction identifier.
     StaticUnified,
+    /// The key of the last APDU that brought one along or was agreed on; counting goes on. Nothing more is said of it.
+    Established,
 }
 
 /// An APDU that was deciphered. Prints without its content, which may be a key.
@@ -127,6 +132,15 @@ pub struct Opened {
     pub control: SecurityControl,
     /// Its invocation counter.
     pub counter: u32,
+}
+
+/// An APDU whose counter was not yet looked at.
+struct Verified {
+    opened: Opened,
+    key: Fingerprint,
+    lifetime: Lifetime,
+    /// The keys that it has brought along.
+    established: Option<Keys>,
 }
 
 impl Debug for Opened {
@@ -143,6 +157,9 @@ pub struct SecurityContext {
     peer: Option<SystemTitle>,
     keys: Keys,
     dedicated: Option<Keys>,
+    /// Wrapped or agreed keys that last until the next, one for each direction.
+    established_out: Option<Keys>,
+    established_in: Option<Keys>,
     master: Option<Key>,
     key_pairs: Option<KeyPairs>,
     applied: Protection,
@@ -155,7 +172,19 @@ impl SecurityContext {
     pub fn new(own: SystemTitle, keys: Keys, policy: Protection) -> Self {
         let guard = ReplayGuard::new();
         let (applied, accepted) = (policy, policy);
-        Self { own, peer: None, keys, dedicated: None, master: None, key_pairs: None, applied, accepted, guard }
+        Self {
+            own,
+            peer: None,
+            keys,
+            dedicated: None,
+            established_out: None,
+            established_in: None,
+            master: None,
+            key_pairs: None,
+            applied,
+            accepted,
+            guard,
+        }
     }
     /// Where requests and responses are protected differently, attribute 2 of class 64: the least that is accepted.
     pub fn accepting(self, accepted: Protection) -> Self {
@@ -223,7 +252,7 @@ impl SecurityContext {
     }
     /// Ciphers a plain APDU into `general-ciphering`. The originator of `fields` is replaced by our title.
     pub fn protect_ciphering(
-        &self,
+        &mut self,
         fields: GeneralFields<'_>,
         key: ContentKey<'_>,
         plain: &[u8],
@@ -231,46 +260,51 @@ impl SecurityContext {
     ) -> Result<Vec<u8>, ProtectError> {
         let sender = self.own;
         let fields = GeneralFields { originator: &sender.0, ..fields };
-        let (keys, data) = self.content_keys(&fields, key)?;
-        let agreed = |scheme: Scheme| KeyInfo::Agreed { parameters: scheme.parameters(), data: &data };
-        let (set, key_info) = match key {
-            ContentKey::Identified(set) => (set, KeyInfo::Identified(set)),
-            ContentKey::Wrapped(_) => (KeySet::Unicast, KeyInfo::Wrapped { key: &data }),
-            ContentKey::OnePass(_) => (KeySet::Unicast, agreed(Scheme::OnePassDiffieHellman)),
-            ContentKey::StaticUnified => (KeySet::Unicast, agreed(Scheme::StaticUnifiedModel)),
+        let (new, data) = self.content_key(&fields, key)?;
+        if let Some(new) = new {
+            self.established_out = Some(self.keys.under(new).map_err(KeyInfoError::from)?);
+        }
+        let established = || self.established_out.as_ref().ok_or(KeyInfoError::NotEstablished);
+        let agreed = |scheme: Scheme| Some(KeyInfo::Agreed { parameters: scheme.parameters(), data: &data });
+        let (keys, set, key_info) = match key {
+            ContentKey::Identified(set) => (&self.keys, set, Some(KeyInfo::Identified(set))),
+            ContentKey::Wrapped(_) => (established()?, KeySet::Unicast, Some(KeyInfo::Wrapped { key: &data })),
+            ContentKey::OnePass(_) => (established()?, KeySet::Unicast, agreed(Scheme::OnePassDiffieHellman)),
+            ContentKey::StaticUnified => (established()?, KeySet::Unicast, agreed(Scheme::StaticUnifiedModel)),
+            ContentKey::Established => (established()?, KeySet::Unicast, None),
         };
         let sealed = keys.protect(Origin { sender, fields: Some(&fields) }, self.control(set), counter, plain)?;
-        Ok(Envelope::Ciphering { fields, key_info: Some(key_info), secured: sealed.secured() }.to_vec())
+        Ok(Envelope::Ciphering { fields, key_info, secured: sealed.secured() }.to_vec())
     }
-    /// The keys that we cipher with, and what the recipient must get to have them too.
-    fn content_keys(
+    /// The key to be established, if it is a new one, and what the recipient must get to have it too.
+    fn content_key(
         &self,
         fields: &GeneralFields<'_>,
         key: ContentKey<'_>,
-    ) -> Result<(Cow<'_, Keys>, Vec<u8>), ProtectError> {
+    ) -> Result<(Option<Key>, Vec<u8>), ProtectError> {
         let suite = self.keys.suite();
         let pairs = self.key_pairs.as_ref().ok_or(KeyInfoError::NoKeyPairs);
         let recipient = || fields.recipient().map_err(|_| KeyInfoError::NoRecipient);
         let parties = || Ok::<_, KeyInfoError>(Parties { originator: self.own, recipient: recipient()? });
         let (key, data) = match key {
-            ContentKey::Identified(_) => return Ok((Cow::Borrowed(&self.keys), Vec::new())),
+            ContentKey::Identified(_) | ContentKey::Established => return Ok((None, Vec::new())),
             ContentKey::Wrapped(key) => {
                 let master = self.master.as_ref().ok_or(ProtectError::NoKey(KeyRole::Master))?;
-                (key.clone(), master.wrap(key))
+                (Ok(key.clone()), master.wrap(key))
             }
             ContentKey::OnePass(ephemeral) => {
-                let pairs = pairs?;
-                let key = agreement::one_pass(suite, ephemeral, &pairs.peer_agreement, parties()?);
-                (key.map_err(KeyInfoError::from)?, agreement::signed_ephemeral(&ephemeral.public(), &pairs.signature))
+                let KeyPairs { signature, peer_agreement, .. } = pairs?;
+                let key = agreement::one_pass(suite, ephemeral, peer_agreement, parties()?);
+                (key, agreement::signed_ephemeral(&ephemeral.public(), signature))
             }
             ContentKey::StaticUnified => {
                 let KeyPairs { agreement, peer_agreement, .. } = pairs?;
                 let transaction = fields.transaction_id;
                 let key = agreement::static_unified(suite, agreement, peer_agreement, parties()?, transaction);
-                (key.map_err(KeyInfoError::from)?, Vec::new())
+                (key, Vec::new())
             }
         };
-        Ok((Cow::Owned(self.keys.under(key).map_err(KeyInfoError::from)?), data))
+        Ok((Some(key.map_err(KeyInfoError::from)?), data))
     }
     const fn control(&self, set: KeySet) -> SecurityControl {
         SecurityControl::new(self.keys.suite(), self.applied, set)
@@ -281,13 +315,14 @@ impl SecurityContext {
     /// The counter is looked at last, so that it moves only for what the peer has made. Where the policy does without
     /// authentication that cannot be known: then the APDU must at least make sense, and be from the peer that is known.
     pub fn open(&mut self, apdu: &[u8]) -> Result<Opened, DecipherError> {
-        let (opened, key, lifetime) = self.verify(&Envelope::parse(apdu)?)?;
+        let Verified { opened, key, lifetime, established } = self.verify(&Envelope::parse(apdu)?)?;
         self.guard.accept(key, lifetime, opened.sender, opened.counter)?;
+        self.established_in = established.or(self.established_in.take());
         Ok(opened)
     }
 
     /// All but the counter.
-    fn verify(&self, envelope: &Envelope<'_>) -> Result<(Opened, Fingerprint, Lifetime), DecipherError> {
+    fn verify(&self, envelope: &Envelope<'_>) -> Result<Verified, DecipherError> {
         let secured = envelope.secured().ok_or(DecipherError::Signed)?;
         let Secured { control, counter, .. } = secured;
         let (said, asked) = (control.protection(), self.accepted);
@@ -310,8 +345,13 @@ impl SecurityContext {
                 return Err(DecipherError::Inside { envelope: service.plain_tag(), inside });
             }
         }
-        let key = keys.encryption(control.keys()).ok_or(DecipherError::NoKey(KeyRole::Broadcast))?;
-        Ok((Opened { apdu, sender, control, counter }, key.fingerprint(), lifetime))
+        let key = keys.encryption(control.keys()).ok_or(DecipherError::NoKey(KeyRole::Broadcast))?.fingerprint();
+        let opened = Opened { apdu, sender, control, counter };
+        let established = match keys {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(new) => Some(new),
+        };
+        Ok(Verified { opened, key, lifetime, established })
     }
 
     /// Who sent it, and what is authenticated with it.
@@ -349,7 +389,7 @@ impl SecurityContext {
         if said == self.own { Ok(()) } else { Err(ForeignSender::Recipient { said }) }
     }
 
-    /// The keys that it was ciphered with, and how long they last.
+    /// The keys that it was ciphered with, owned if they are new, and how long they last.
     fn keys_of(
         &self,
         envelope: &Envelope<'_>,
@@ -361,7 +401,12 @@ impl SecurityContext {
                 return Ok((Cow::Borrowed(keys), Lifetime::Lasting));
             }
             Envelope::Signing { .. } => return Err(DecipherError::Signed),
-            Envelope::Ciphering { key_info: None, .. } => return Ok((Cow::Borrowed(&self.keys), Lifetime::Lasting)),
+            Envelope::Ciphering { key_info: None, .. } => {
+                return Ok(match &self.established_in {
+                    Some(established) => (Cow::Borrowed(established), Lifetime::OneTime),
+                    None => (Cow::Borrowed(&self.keys), Lifetime::Lasting),
+                });
+            }
             Envelope::Ciphering { key_info: Some(KeyInfo::Identified(set)), secured, .. } => {
                 if set != secured.control.keys() {
                     return Err(KeyInfoError::Contradiction.into());
@@ -516,7 +561,7 @@ mod tests {
 
     #[test]
     fn an_apdu_of_or_for_somebody_else_is_refused_by_its_reason() {
-        let [client, mut meter] = pair(Suite::Suite0);
+        let [mut client, mut meter] = pair(Suite::Suite0);
         let general = client.protect_general(ServiceKey::Unicast, GET, issued(1)).unwrap();
         let own = meter.protect_general(ServiceKey::Unicast, GET, issued(1)).unwrap();
         let foreign = ForeignSender::Other { said: METER, known: CLIENT };
@@ -548,7 +593,7 @@ mod tests {
     #[test]
     fn general_ciphering_is_opened_with_every_kind_of_key() {
         for (suite, curve) in [(Suite::Suite1, Curve::P256), (Suite::Suite2, Curve::P384)] {
-            let [client, mut meter] = pair_with_key_pairs(suite, curve);
+            let [mut client, mut meter] = pair_with_key_pairs(suite, curve);
             let ephemeral = PrivateKey::new(curve, &vec![0x33; curve.octets()]).unwrap();
             let new = key(suite, 0x44);
             for (n, content) in [
@@ -582,16 +627,38 @@ mod tests {
     }
 
     #[test]
+    fn a_key_that_came_along_once_is_good_for_what_follows() {
+        let [mut client, mut meter] = pair(Suite::Suite0);
+        let new = key(Suite::Suite0, 0x44);
+        let mut counters = SendCounter::for_session_key();
+        let mut send = |content| {
+            client.protect_ciphering(GeneralFields::default(), content, GET, counters.issue().unwrap()).unwrap()
+        };
+        let (first, second) = (send(ContentKey::Wrapped(&new)), send(ContentKey::Established));
+        assert_eq!(meter.open(&second).unwrap_err().code(), "tag", "its key is not known yet");
+        for apdu in [&first, &second] {
+            assert_eq!(meter.open(apdu).unwrap().apdu, GET);
+        }
+        for apdu in [&first, &second] {
+            assert_eq!(meter.open(apdu).unwrap_err().code(), "replayed");
+        }
+        assert_eq!(meter.open(&send(ContentKey::Established)).unwrap().counter, 2);
+        let identified = send(ContentKey::Identified(KeySet::Unicast));
+        assert_eq!(meter.open(&identified).unwrap().apdu, GET, "a named key is always the global one");
+    }
+
+    #[test]
     fn what_a_key_takes_is_named_when_it_is_missing() {
-        let [client, mut meter] = pair(Suite::Suite0);
+        let [mut client, mut meter] = pair(Suite::Suite0);
         let fields = GeneralFields { recipient: &METER.0, ..Default::default() };
         let ephemeral = PrivateKey::new(Curve::P256, &[1; 32]).unwrap();
-        let protect = |content| client.protect_ciphering(fields, content, GET, issued(1)).unwrap_err();
+        let mut protect = |content| client.protect_ciphering(fields, content, GET, issued(1)).unwrap_err();
         let no_pairs = ProtectError::KeyInfo(KeyInfoError::NoKeyPairs);
         assert_eq!(protect(ContentKey::OnePass(&ephemeral)), no_pairs);
         assert_eq!(protect(ContentKey::StaticUnified), no_pairs);
+        assert_eq!(protect(ContentKey::Established), ProtectError::KeyInfo(KeyInfoError::NotEstablished));
         assert_eq!(protect(ContentKey::Wrapped(&key(Suite::Suite2, 1))).to_string(), "its key cannot be made");
-        let bare = SecurityContext::new(CLIENT, client.keys().clone(), BOTH);
+        let mut bare = SecurityContext::new(CLIENT, client.keys().clone(), BOTH);
         let new = key(Suite::Suite0, 1);
         let no_master = Err(ProtectError::NoKey(KeyRole::Master));
         assert_eq!(bare.protect_ciphering(fields, ContentKey::Wrapped(&new), GET, issued(1)), no_master);

@@ -140,7 +140,7 @@ pub struct Replayed {
     pub last: u32,
 }
 
-/// Most keys for one message that are remembered; beyond that the oldest is forgotten.
+/// Most keys of one message or a few that are remembered; beyond that the oldest is forgotten.
 const ONE_TIME_KEYS: usize = 256;
 
 /// How long a key lasts.
@@ -148,7 +148,7 @@ const ONE_TIME_KEYS: usize = 256;
 pub enum Lifetime {
     /// A global or dedicated key: its last counter is never forgotten.
     Lasting,
-    /// Wrapped or agreed for one message: the last 256 are remembered. A replay of an older one, or of one before a
+    /// Wrapped or agreed for one message or a few: the last 256 are remembered. A replay of an older one, or of one before a
     /// restart, is for the owner to see by transaction identifier and date.
     OneTime,
 }
