@@ -19,7 +19,7 @@ use hes_dlms::dialogue::{Answering, Asked, Asking, Heard, Limits};
 use hes_dlms::hdlc::link::{Client, ClientEvent, Server, ServerEvent, Settings};
 use hes_dlms::hdlc::{Address, Frame, Parameters};
 use hes_dlms::security::{
-    Credentials, Handshake, Key, Keying, Keys, Party, Protection, SecurityContext, SendCounter, Suite, SystemTitle,
+    Credentials, Handshake, Key, Keys, Party, Protection, SecurityContext, SendCounter, ServiceKey, Suite, SystemTitle,
 };
 
 const CLIENT: SystemTitle = SystemTitle(*b"HES\0\0\0\0\x01");
@@ -62,7 +62,7 @@ impl Cipher {
         Self { context, counter: counter() }
     }
     fn protect(&mut self, plain: &[u8]) -> Vec<u8> {
-        self.context.protect(Keying::Global, plain, self.counter.issue().unwrap()).unwrap()
+        self.context.protect(ServiceKey::Unicast, plain, self.counter.issue().unwrap()).unwrap()
     }
     fn open(&mut self, apdu: &[u8]) -> Vec<u8> {
         self.context.open(apdu).unwrap().apdu

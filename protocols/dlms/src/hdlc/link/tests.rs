@@ -34,8 +34,11 @@ struct World {
 impl World {
     fn new(ours: Parameters, theirs: Parameters, fates: impl Iterator<Item = Fate> + 'static) -> Self {
         let (own, peer) = (Address::client(16).unwrap(), Address::server(1, 17).unwrap());
+        // Patient enough for whatever the line may lose in a row.
+        let answer_timeout = Duration::from_secs(3_600);
+        let client = Settings { parameters: ours, retries: 200, answer_timeout, ..Settings::client(own, peer) };
         Self {
-            client: Client::new(Settings { parameters: ours, retries: 20, ..Settings::client(own, peer) }),
+            client: Client::new(client),
             server: Server::new(Settings { parameters: theirs, ..Settings::server(peer) }),
             now: Instant::now(),
             fates: Box::new(fates),
