@@ -1,6 +1,6 @@
 //! Deciphering, and saying why it cannot be done.
 
-use hes_dlms::security::{Envelope, Key, KeyError, Keying, Keys, Origin, Suite, SystemTitle, TitleError};
+use hes_dlms::security::{Envelope, Key, KeyError, KeyInfo, Keying, Keys, Origin, Suite, SystemTitle, TitleError};
 
 use super::tree::Object;
 use super::{Explainer, hex};
@@ -98,7 +98,12 @@ impl Explainer<'_> {
         let plain = own.unprotect(Origin { sender, fields }, &secured).map_err(|why| {
             let code = why.code();
             let header = format!("security control {:02x}, counter {}", secured.control.0, secured.counter);
-            Rejected::new(code, format!("cannot be deciphered: {why} ({header}, system title {sender})"))
+            let own_key = match envelope {
+                Envelope::Ciphering { key_info: Some(KeyInfo::Wrapped { .. }), .. } => "; its key comes wrapped along",
+                Envelope::Ciphering { key_info: Some(KeyInfo::Agreed { .. }), .. } => "; its key was agreed on",
+                _ => "",
+            };
+            Rejected::new(code, format!("cannot be deciphered: {why} ({header}, system title {sender}{own_key})"))
         })?;
         Ok(Opened { sender, plain })
     }

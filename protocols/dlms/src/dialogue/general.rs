@@ -101,6 +101,20 @@ impl GeneralTransfer {
         Ok(())
     }
 
+    /// All blocks of an APDU that nothing acknowledges, as a push goes out.
+    pub fn unconfirmed(apdu: &[u8], limits: Limits) -> Result<Vec<Vec<u8>>, Broken> {
+        let mut sender = Self::new(limits, 0);
+        sender.send(apdu)?;
+        let mut apdus = Vec::new();
+        while sender.has_more() {
+            let number = sender.sent + 1;
+            let (raw, last) = sender.block(number);
+            apdus.push(sender.written(number, raw, last, true));
+            sender.sent = number;
+        }
+        Ok(apdus)
+    }
+
     /// The APDUs to send now; none while the other end's acknowledgement is due.
     pub fn transmission(&mut self) -> Vec<Vec<u8>> {
         let mut apdus = Vec::new();
@@ -227,6 +241,18 @@ mod tests {
         assert!(receiver.transmission().is_empty());
         let gap = Broken::Gap { expected: 3, found: 4 };
         assert_eq!(receiver.receive(&piece(4, false, &[0])), Err(gap));
+    }
+
+    #[test]
+    fn a_push_in_blocks_goes_out_without_waiting_and_comes_out_whole() {
+        let (apdu, limits) = ((0..200).collect::<Vec<u8>>(), Limits { max_pdu: 30, max_whole_octets: 300 });
+        let sent = GeneralTransfer::unconfirmed(&apdu, limits).unwrap();
+        let mut receiver = GeneralTransfer::new(limits, 1);
+        let whole: Vec<_> = sent.iter().filter_map(|apdu| receiver.receive(&block(apdu)).unwrap()).collect();
+        assert!(sent.len() > 5 && sent.iter().all(|apdu| apdu.len() <= 30));
+        assert_eq!((whole, receiver.transmission()), (vec![apdu], vec![]));
+        let one = GeneralTransfer::unconfirmed(&[0xC0, 0xC1, 0xC2], limits).unwrap();
+        assert_eq!(one, [[0xE0, 0xC0, 0, 1, 0, 0, 3, 0xC0, 0xC1, 0xC2]], "as published");
     }
 
     #[test]
