@@ -1,5 +1,6 @@
 //! A client and a meter made of this crate alone talk over a line that carries small frames: link, association with mutual
 //! proof, ciphered services, blocks, a profile, release.
+#![expect(clippy::unwrap_used, reason = "a test that fails panics")]
 
 use std::num::NonZeroU32;
 use std::time::Instant;
