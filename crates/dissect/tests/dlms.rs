@@ -136,6 +136,20 @@ fn passwords_and_keys_are_hidden_everywhere_where_they_must_not_be_shown() {
             assert!(!hidden.contains(secret), "{secret} in {hidden}");
         }
     }
+    // A new password, and a new secret.
+    for apdu in [
+        "c101c1000f0000280000ff0700090753454352455421",
+        "c301c1000f0000280000ff0201090753454352455421",
+        "c102c1000f0000280000ff0700000000000109090753454352455421",
+    ] {
+        let wrapped = format!("000100100001{:04x}{apdu}", apdu.len() / 2);
+        for line in [apdu, &wrapped] {
+            let shown = serde_json::to_string(&decode_line(line, &Options::PERSON)).unwrap().to_lowercase();
+            let hidden = serde_json::to_string(&decode_line(line, &Options::RECORD)).unwrap().to_lowercase();
+            let secret = "53454352455421";
+            assert!(shown.contains(secret) && !hidden.contains(secret) && !hidden.contains("secret!"), "{hidden}");
+        }
+    }
     // The same association request in a wrapper and in a frame.
     let aarq =
         "6033a1090607608574050801018a0207808b0760857405080201ac0780054775727578be10040e01000000065f1f0400401e5dffff";

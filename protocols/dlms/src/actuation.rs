@@ -35,9 +35,16 @@ impl ActuationPermit {
 #[error("this could move a relay: it needs an actuation permit")]
 pub struct NeedsPermit;
 
+impl ActuationPermit {
+    /// Uses the permit up.
+    pub(crate) fn spend(self) {
+        let Self { issued: () } = self;
+    }
+}
+
 /// Appends an APDU of any kind.
 pub fn encode(permit: ActuationPermit, apdu: &Apdu<'_>, out: &mut Vec<u8>) {
-    let ActuationPermit { issued: () } = permit;
+    permit.spend();
     apdu.write(out);
 }
 

@@ -9,6 +9,7 @@ use hes_dlms::apdu::{
     Selection, SetRequest, SetResponse, ShortBlock, Variable, WriteAnswer,
 };
 use hes_dlms::axdr::{Data, Element, Sequence};
+use hes_dlms::cosem::association;
 use hes_dlms::cosem::class::Class;
 
 use super::data::moment;
@@ -166,9 +167,26 @@ impl Explainer<'_> {
             (Secrets::Shown, _) => false,
             (_, Ok(Apdu::Aarq(aarq))) => aarq.authentication.is_some(),
             (_, Ok(Apdu::InitiateRequest(initiate))) => initiate.dedicated_key.is_some(),
+            (_, Ok(Apdu::SetRequest(set))) => sets_secret(&set),
+            (_, Ok(Apdu::ActionRequest(action))) => changes_secret(&action),
             _ => false,
         };
         if holds_secret { self.secret(apdu) } else { hex(apdu) }
+    }
+
+    /// A value, unless it is a secret and secrets are hidden.
+    fn unless_secret(&self, is_secret: bool, data: &Data<'_>) -> Tree {
+        match self.options.secrets {
+            Secrets::Hidden if is_secret => Object::new().with("t", data.type_name()).with("v", "*").into(),
+            _ => self.data(data),
+        }
+    }
+
+    fn first_block(&self, is_secret: bool, block: &DataBlock<'_>) -> Object {
+        match self.options.secrets {
+            Secrets::Hidden if is_secret => data_block(&DataBlock { raw: &[], ..*block }),
+            _ => data_block(block),
+        }
     }
 
     fn initiate_request(&self, of: &InitiateRequest<'_>) -> Object {
@@ -283,11 +301,11 @@ impl Explainer<'_> {
         match of {
             SetRequest::Normal { attribute, data, .. } => {
                 object.append(self.selected(attribute));
-                object.put("data", self.data(data));
+                object.put("data", self.unless_secret(sets_secret(of), data));
             }
             SetRequest::FirstBlock { attribute, block, .. } => {
                 object.append(self.selected(attribute));
-                object.append(data_block(block));
+                object.append(self.first_block(sets_secret(of), block));
             }
             SetRequest::Block { block, .. } => object.append(data_block(block)),
             SetRequest::WithList { attributes, data, .. } => {
@@ -307,7 +325,8 @@ impl Explainer<'_> {
         match of {
             ActionRequest::Normal { method: called, parameters, .. } => {
                 object.put("method", method(*called));
-                object.put("parameters", parameters.map(|parameters| self.data(&parameters)));
+                let hides = changes_secret(of);
+                object.put("parameters", parameters.map(|parameters| self.unless_secret(hides, &parameters)));
             }
             ActionRequest::Next { block, .. } => object.put("block", *block),
             ActionRequest::WithList { methods, parameters, .. } => {
@@ -316,7 +335,7 @@ impl Explainer<'_> {
             }
             ActionRequest::FirstBlock { method: called, block, .. } => {
                 object.put("method", method(*called));
-                object.append(data_block(block));
+                object.append(self.first_block(changes_secret(of), block));
             }
             ActionRequest::ListFirstBlock { methods, block, .. } => {
                 object.put("methods", list(methods, method));
@@ -416,6 +435,27 @@ impl Explainer<'_> {
             ReadAnswer::Block(block) => short_block(block),
             ReadAnswer::BlockNumber(block) => Object::new().with("block", *block),
         }
+    }
+}
+
+/// Whether a new password is written, in one piece or the first of several.
+fn sets_secret(of: &SetRequest<'_>) -> bool {
+    match of {
+        SetRequest::Normal { attribute, .. } | SetRequest::FirstBlock { attribute, .. } => {
+            let Attribute { class, number, .. } = attribute.attribute;
+            (class, number) == (association::CLASS, association::SECRET)
+        }
+        _ => false,
+    }
+}
+
+/// Whether a new secret is brought, in one piece or the first of several.
+fn changes_secret(of: &ActionRequest<'_>) -> bool {
+    match of {
+        ActionRequest::Normal { method, .. } | ActionRequest::FirstBlock { method, .. } => {
+            (method.class, method.number) == (association::CLASS, association::CHANGE_HLS_SECRET)
+        }
+        _ => false,
     }
 }
 

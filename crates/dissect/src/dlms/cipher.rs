@@ -113,13 +113,14 @@ impl Explainer<'_> {
     /// Without keys its header is all there is, and what is missing is named. With the wrong ones it is refused: nothing of
     /// what comes out may be believed.
     pub(super) fn protected(&self, envelope: &Envelope<'_>, sender: Option<&[u8]>) -> Result<Object, Rejected> {
+        let opened = self.open(envelope, sender);
+        if let Err(why) = &opened
+            && self.options.keys.is_some()
+            && why.error != "signed"
+        {
+            return Err(why.clone());
+        }
         let mut meaning = Object::new();
-        let opened = match (self.open(envelope, sender), &self.options.keys) {
-            (Ok(opened), _) => Ok(opened),
-            (Err(why), None) => Err(why),
-            (Err(why), Some(_)) if why.error == "signed" => Err(why),
-            (Err(why), Some(_)) => return Err(why),
-        };
         match (envelope, &opened) {
             (Envelope::General { title, .. }, _) => meaning.put("system_title", hex(title)),
             (_, Ok(opened)) => meaning.put("system_title", hex(&opened.sender.0)),

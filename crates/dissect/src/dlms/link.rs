@@ -47,7 +47,7 @@ fn frame(frame: &Frame<'_>, information: String) -> Object {
 /// Most octets of an APDU in segments.
 const MOST_OCTETS: usize = 1 << 18;
 
-/// The APDU that frames carry, and whether it begins in the first of them.
+/// The last whole APDU that frames carry.
 ///
 /// A capture may begin or end in the middle of an APDU: what has no LLC header is no beginning.
 fn carried(frames: &[Frame<'_>]) -> Option<Vec<u8>> {

@@ -21,6 +21,8 @@ pub const APPLICATION_CONTEXT_NAME: i8 = 4;
 pub const XDLMS_CONTEXT_INFO: i8 = 5;
 /// The mechanism, see [`mechanism_of`].
 pub const AUTHENTICATION_MECHANISM_NAME: i8 = 6;
+/// The password; it can be written only.
+pub const SECRET: i8 = 7;
 /// An [`AssociationStatus`].
 pub const ASSOCIATION_STATUS: i8 = 8;
 /// The logical name of the security setup.

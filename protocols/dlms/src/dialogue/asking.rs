@@ -118,8 +118,7 @@ impl Asking {
 
     /// Asks anything.
     pub fn with_permit(permit: ActuationPermit, request: &Apdu<'_>, limits: Limits) -> Result<Self, CannotAsk> {
-        // Used up as if it had written the request, which it allows.
-        crate::actuation::encode(permit, request, &mut Vec::new());
+        permit.spend();
         Self::begin(request, limits)
     }
 
