@@ -127,6 +127,9 @@ pub enum HlsError {
     /// The peer sent our challenge back, or in mechanism 2 a block of it: our own answer would do for its own.
     #[error("the peer's challenge repeats ours")]
     SameChallenge,
+    /// The peer names our title as its own, which makes its answer of mechanism 6 one that we may be brought to give.
+    #[error("the peer's system title is the same as ours")]
+    SameTitle,
     /// The mechanism takes a title that is not known.
     #[error("no system title is known of {0}")]
     NoTitle(Side),
@@ -208,9 +211,14 @@ impl<'a> Handshake<'a> {
             }
         }
         // With MD5 and SHA-1 the answer depends on nothing but the challenge: one that comes back could be answered with our
-        // own answer. Green Book clause 9.2.7.4 has it refused.
+        // own answer.
         if own.challenge == peer.challenge {
             return Err(HlsError::SameChallenge);
+        }
+        // With SHA-256 only the titles tell whose answer it is: a challenge that is ours twice over reads the same from both
+        // sides.
+        if own.title.is_some() && own.title == peer.title {
+            return Err(HlsError::SameTitle);
         }
         Ok(Self { own, peer })
     }
@@ -391,6 +399,13 @@ mod tests {
     fn a_challenge_that_comes_back_is_refused() {
         let same = Handshake::new(party(CLIENT, CTOS), party(METER, CTOS));
         assert_eq!(same.unwrap_err(), HlsError::SameChallenge);
+    }
+
+    #[test]
+    fn a_peer_with_our_title_is_refused() {
+        let twice = [CTOS, CTOS].concat();
+        let same = Handshake::new(party(CLIENT, CTOS), party(CLIENT, &twice));
+        assert_eq!(same.unwrap_err(), HlsError::SameTitle);
     }
 
     #[test]
