@@ -97,13 +97,18 @@ impl Explainer<'_> {
         }
         let plain = own.unprotect(Origin { sender, fields }, &secured).map_err(|why| {
             let code = why.code();
-            let header = format!("security control {:02x}, counter {}", secured.control.0, secured.counter);
-            let own_key = match envelope {
-                Envelope::Ciphering { key_info: Some(KeyInfo::Wrapped { .. }), .. } => "; its key comes wrapped along",
-                Envelope::Ciphering { key_info: Some(KeyInfo::Agreed { .. }), .. } => "; its key was agreed on",
-                _ => "",
+            let (control, counter) = (hex(&[secured.control.0]), secured.counter);
+            let about = format!("security control {control}, counter {counter}, system title {sender}");
+            let detail = match envelope {
+                Envelope::Ciphering { key_info: Some(KeyInfo::Wrapped { .. }), .. } => {
+                    format!("cannot be deciphered: {why} ({about}); its key comes wrapped along")
+                }
+                Envelope::Ciphering { key_info: Some(KeyInfo::Agreed { .. }), .. } => {
+                    format!("cannot be deciphered: {why} ({about}); its key was agreed on")
+                }
+                _ => format!("cannot be deciphered: {why} ({about})"),
             };
-            Rejected::new(code, format!("cannot be deciphered: {why} ({header}, system title {sender}{own_key})"))
+            Rejected::new(code, detail)
         })?;
         Ok(Opened { sender, plain })
     }

@@ -2,7 +2,6 @@
 
 use hes_dlms::apdu::Apdu;
 use hes_dlms::hdlc::{FLAG, Frame, Llc};
-use hes_dlms::wrapper;
 use hes_wire::Hex;
 
 use super::labels::label;
@@ -64,7 +63,6 @@ pub(super) fn fields(layer: Layer, bytes: &[u8], secrets: Secrets) -> Vec<Field>
                 let word = bytes.get(at..at + 2).and_then(|word| word.try_into().ok()).map(u16::from_be_bytes);
                 fields.take(2, name, word.unwrap_or_default().to_string());
             }
-            debug_assert_eq!(fields.at.min(wrapper::HEADER), fields.at, "the header has four words");
             of_apdu(&mut fields);
         }
         Layer::Apdu | Layer::Security => of_apdu(&mut fields),
@@ -81,8 +79,12 @@ fn of_frame(frame: &Frame<'_>, fields: &mut Fields<'_>) {
     while fields.next_is(FLAG) {
         fields.take(1, "flag", "");
     }
-    let segmented = if frame.segmented { ", more segments follow" } else { "" };
-    fields.take(2, "format", format!("type 3, length {}{segmented}", frame.length()));
+    let length = frame.length();
+    let format = match frame.segmented {
+        true => format!("type 3, length {length}, more segments follow"),
+        false => format!("type 3, length {length}"),
+    };
+    fields.take(2, "format", format);
     fields.take(frame.destination.octets().len(), "dst", frame.destination.to_string());
     fields.take(frame.source.octets().len(), "src", frame.source.to_string());
     fields.take(1, "control", frame.control.to_string());
