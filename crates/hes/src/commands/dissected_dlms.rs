@@ -5,7 +5,7 @@ use std::io::Write;
 use hes_dissect::dlms::{Explained, Object, Tree, label};
 
 use crate::output::{Output, Table, Tone, left, right};
-use crate::text::{Language, column, language};
+use crate::text::{Language, column, language, told};
 
 /// A heading, what the bytes say, and the fields of the outermost layer.
 pub(crate) fn write(writer: &mut dyn Write, out: Output, explained: &Explained) -> anyhow::Result<()> {
@@ -25,7 +25,7 @@ pub(crate) fn write(writer: &mut dyn Write, out: Output, explained: &Explained) 
                 Language::English => &field.en,
                 Language::Chinese => &field.zh,
             };
-            table.field(field.offset, &field.raw, None, name, &field.value);
+            table.field(field.offset, &field.raw, None, name, &told(&field.value));
         }
         out.write_table(writer, &table)?;
     }
@@ -98,7 +98,7 @@ fn one_line(of: &Tree) -> Option<String> {
         Tree::Signed(number) => number.to_string(),
         Tree::Unsigned(number) => number.to_string(),
         Tree::Float(number) => number.to_string(),
-        Tree::Text(text) => text.clone(),
+        Tree::Text(text) => told(text),
         Tree::List(members) if members.iter().all(|member| matches!(member, Tree::Text(_))) => {
             members.iter().filter_map(one_line).collect::<Vec<_>>().join(", ")
         }
