@@ -7,6 +7,7 @@ use crate::program::{hes, run, run_with};
 
 const VECTORS: &str = include_str!("../../../../protocols/dlt645/vectors/dlt645.jsonl");
 const DLMS_VECTORS: &str = include_str!("../../../../protocols/dlms/vectors/dlms.jsonl");
+const SCHEMA: &str = include_str!("../../../../config/schemas/decode.schema.json");
 const READ: &str = "68610100000000681104333434351716";
 
 fn decoded(args: &[&str], input: &[u8]) -> Vec<Value> {
@@ -69,6 +70,11 @@ fn bad_lines_are_answered_in_their_place_and_stop_nothing() {
     let kinds: Vec<&str> = answers.iter().map(|answer| answer["error"].as_str().unwrap_or("ok")).collect();
     assert_eq!(kinds, ["ok", "hex", "empty", "json", "line_too_long", "truncated", "hex", "ok", "hex", "ok"]);
     assert!(answers.iter().all(|answer| answer["ok"] == true || answer["detail"].is_string()));
+    let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+    let named = schema["$defs"]["rejected"]["properties"]["error"]["enum"].as_array().unwrap();
+    for kind in kinds.iter().filter(|kind| **kind != "ok") {
+        assert!(named.iter().any(|name| name == kind), "{kind} is not in the schema");
+    }
 }
 
 #[test]
