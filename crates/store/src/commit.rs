@@ -96,7 +96,20 @@ struct Outcome {
     /// Of each slot concerned: when its last value was received, and whether its current version is good now.
     slots: HashMap<Key, (i64, bool)>,
     /// Good values that took the place of different good ones.
-    changed: Vec<(i64, Key)>,
+    changed: Vec<Changed>,
+}
+
+/// A good value that took the place of a different one.
+struct Changed {
+    seq: i64,
+    received_at: i64,
+    key: Key,
+}
+
+impl Changed {
+    fn by(new: &New) -> Self {
+        Self { seq: new.seq, received_at: new.received_at, key: new.key() }
+    }
 }
 
 impl Committer {
@@ -286,7 +299,7 @@ impl<'a> Batch<'a> {
                 Decision::Store { version, current, demoted: old, changed } => {
                     outcome.became(new, filled);
                     if changed {
-                        outcome.changed.push((new.seq, new.key()));
+                        outcome.changed.push(Changed::by(new));
                     }
                     inserts.push((new, version, current));
                     demoted.extend(old.map(|old| (new.key(), old)));
@@ -638,7 +651,7 @@ impl<'a> Batch<'a> {
 
     /// A good value that differs from the good value before it is worth an event: somebody may have billed the first.
     async fn insert_changes(&self, db: &mut SqliteConnection, outcome: &Outcome) -> Result<(), StoreError> {
-        for (seq, (series, slot, meter, register)) in &outcome.changed {
+        for Changed { seq, received_at, key: (series, slot, meter, register) } in &outcome.changed {
             let detail = serde_json::json!({
                 "seq": seq,
                 "series": crate::codes::series_from_code(*series)?.code(),
@@ -646,20 +659,15 @@ impl<'a> Batch<'a> {
                 "register": self.names.registers.name(*register)?.to_string(),
             });
             sqlx::query(
-                "INSERT INTO event (at, kind, severity, meter, detail)
-                 SELECT received_at, 'reading_changed', 'warning', ?1, ?2 FROM (SELECT ?3 AS received_at)",
+                "INSERT INTO event (at, kind, severity, meter, detail) VALUES (?, 'reading_changed', 'warning', ?, ?)",
             )
+            .bind(received_at)
             .bind(meter)
             .bind(detail.to_string())
-            .bind(self.received(*seq))
             .execute(&mut *db)
             .await?;
         }
         Ok(())
-    }
-
-    fn received(&self, seq: i64) -> i64 {
-        self.singles.iter().chain(&self.points).find(|n| n.seq == seq).map_or(0, |n| n.received_at)
     }
 
     fn register(&self, register: Obis) -> Result<i64, StoreError> {
@@ -923,7 +931,7 @@ fn add_point(block: &mut Block, index: u32, new: &New, outcome: &mut Outcome) {
     });
     outcome.became(new, filled);
     if changed {
-        outcome.changed.push((new.seq, new.key()));
+        outcome.changed.push(Changed::by(new));
     }
 }
 
