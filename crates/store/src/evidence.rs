@@ -119,19 +119,7 @@ impl Store {
         let evidence_day = now.0.div_euclid(DAY) - i64::from(config.evidence_days);
         let history = now.0.saturating_sub(i64::from(config.history_days).saturating_mul(DAY));
         let mut purged = Purged::default();
-        let border = sqlx::query("SELECT min(first_id) FROM exchange_day WHERE utc_day >= ?")
-            .bind(evidence_day)
-            .fetch_one(&self.inner.pool)
-            .await?
-            .try_get::<Option<i64>, _>(0)?;
-        // Without a day that is kept everything is older, but for what is being written now.
-        let border = match border {
-            Some(border) => border,
-            None => sqlx::query("SELECT coalesce(max(id), 0) + 1 FROM exchange")
-                .fetch_one(&self.inner.pool)
-                .await?
-                .try_get(0)?,
-        };
+        let border = self.oldest_kept(evidence_day, now.0.div_euclid(DAY)).await?;
         purged.exchanges += self
             .purge_by(
                 "DELETE FROM exchange WHERE id IN (SELECT id FROM exchange WHERE id < ?1 ORDER BY id LIMIT ?2)",
@@ -139,14 +127,39 @@ impl Store {
             )
             .await?;
         self.purge_by(
-            "DELETE FROM exchange_day WHERE utc_day IN (SELECT utc_day FROM exchange_day WHERE utc_day < ?1 LIMIT ?2)",
-            evidence_day,
+            "DELETE FROM exchange_day WHERE utc_day IN (SELECT utc_day FROM exchange_day WHERE first_id < ?1 LIMIT ?2)",
+            border,
         )
         .await?;
         for sql in HISTORY {
             purged.history += self.purge_by(sql, history).await?;
         }
         Ok(purged)
+    }
+
+    /// The first exchange of the days from `first` on. A day beyond `today` was noted by a clock that was wrong then: it is as
+    /// old, at least, as the one that was noted after it.
+    async fn oldest_kept(&self, first: i64, today: i64) -> Result<i64, StoreError> {
+        let days = sqlx::query("SELECT utc_day, first_id FROM exchange_day ORDER BY first_id DESC")
+            .fetch_all(&self.inner.pool)
+            .await?;
+        let mut oldest = None;
+        let mut is_kept = true;
+        for row in days {
+            let day: i64 = row.try_get(0)?;
+            is_kept = (first..=today).contains(&day) || (day > today && is_kept);
+            if is_kept {
+                oldest = Some(row.try_get(1)?);
+            }
+        }
+        match oldest {
+            Some(oldest) => Ok(oldest),
+            // Everything is older, but for what is being written now.
+            None => Ok(sqlx::query("SELECT coalesce(max(id), 0) + 1 FROM exchange")
+                .fetch_one(&self.inner.pool)
+                .await?
+                .try_get(0)?),
+        }
     }
 
     async fn purge_by(&self, sql: &'static str, border: i64) -> Result<u64, StoreError> {

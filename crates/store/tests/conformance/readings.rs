@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use hes_model::{Class, Failure, FailureKind, NoValue, Observed, Quality, ReadingSeq, Series, Task, UtcMicros};
+use hes_model::{
+    Class, Failure, FailureKind, NoValue, Observed, Quality, Reading, ReadingSeq, ReceivedAt, Series, Task, UtcMicros,
+};
 use hes_store::{EventFilter, OnDemandFailure, OnDemandState, ReadingQuery, StoreError, Stored, Versions};
 use jiff::civil::date;
 use jiff::tz::TimeZone;
@@ -84,6 +86,21 @@ async fn evidence_is_kept_as_long_as_configured_and_readings_for_ever() {
     assert_eq!(bench.store.purge(days(402)).await.unwrap().exchanges, 1);
     let evidence = bench.store.evidence(meter, IMPORT, Series::Daily, bench.midnight(TODAY)).await.unwrap();
     assert!(evidence[0].exchange.is_none() && evidence[0].version.current);
+    assert_eq!(bench.store.check().await.unwrap().findings, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn evidence_noted_by_a_clock_that_was_years_ahead_keeps_none_that_came_after_it() {
+    let bench = Bench::with_meters(1).await;
+    let meter = bench.meter("M1").await;
+    let days = |n: i64| UtcMicros(bench.now().0 + n * 86_400_000_000);
+    for (day, received) in [(20, days(4 * 365)), (21, days(0)), (22, days(403))] {
+        let reading = bench.daily(meter, date(2026, 11, day), i64::from(day));
+        bench.read(Reading { received: ReceivedAt(received), ..reading }).await;
+    }
+    assert_eq!(bench.store.purge(days(1)).await.unwrap().exchanges, 0, "none of these is old");
+    assert_eq!(bench.store.purge(days(403)).await.unwrap().exchanges, 2, "all but the last, which is of today");
+    assert_eq!(bench.store.purge(days(4 * 365)).await.unwrap().exchanges, 1);
     assert_eq!(bench.store.check().await.unwrap().findings, Vec::<String>::new());
 }
 
