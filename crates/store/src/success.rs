@@ -3,7 +3,7 @@
 //! The same functions say what is expected here and in the planner. Meters are gone through in windows of rows, so the
 //! memory taken does not grow with the fleet. A slot that several plans expect counts once, for the most urgent.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use hes_model::{Failure, FailureKind, MeterId, MeterState, Obis, PlanName, Scope, Series, UtcMicros};
 use jiff::civil::Date;
@@ -195,6 +195,10 @@ struct Expectation<'a> {
     /// By plan.
     asked: Vec<Asked>,
     groups: HashMap<i64, Vec<String>>,
+    /// Whether two of them are of one series, so that both may expect the same slot.
+    overlaps: bool,
+    /// When the day begins, in seconds: attempts at intervals are noted there.
+    day_start: i64,
 }
 
 /// What one plan asks of each of its meters that day.
@@ -247,7 +251,7 @@ impl Store {
             let facts = self.facts(&expectation, slots, window).await?;
             for meter in meters {
                 let mut tallies: Vec<Tally> = expectation.versions.iter().map(|_| Tally::default()).collect();
-                for judged in self.judge(&expectation, &facts, &meter) {
+                for judged in judge(&expectation, &facts, &meter) {
                     if let Some(tally) = tallies.get_mut(judged.plan) {
                         tally.count(&judged.state);
                     }
@@ -283,7 +287,7 @@ impl Store {
                 if count >= limit {
                     return Ok(page);
                 }
-                let judged = self.judge(&expectation, &facts, &meter);
+                let judged = judge(&expectation, &facts, &meter);
                 let gaps: Vec<Gap> = judged.into_iter().filter_map(|j| gap(&expectation, j)).collect();
                 count += gaps.len();
                 if !gaps.is_empty() {
@@ -327,7 +331,10 @@ impl Store {
         }
         let by_group = versions.iter().any(|v| matches!(v.plan.scope, Scope::Groups(_)));
         let groups = if by_group { population::groups_on(&self.inner.pool, day).await? } else { HashMap::new() };
-        Ok(Expectation { versions, asked, groups })
+        let day_start = calendar.day_start(day).0.div_euclid(1_000_000);
+        let series: BTreeSet<_> = versions.iter().filter_map(|v| v.plan.task.series()).collect();
+        let overlaps = series.len() < versions.len();
+        Ok(Expectation { versions, asked, groups, overlaps, day_start })
     }
 
     async fn facts(
@@ -424,15 +431,15 @@ impl Store {
         .bind(i64::from(minutes))
         .fetch_all(&self.inner.pool)
         .await?;
-        let grid = Grid::new(&self.inner.calendar, minutes);
+        let start = Grid::new(&self.inner.calendar, minutes).slot(number, 0).0.div_euclid(1_000_000);
+        let slot_of = |index: u32| start + i64::from(index) * i64::from(minutes) * 60;
         let mut reasons: HashMap<i64, Failure> = HashMap::new();
         for row in rows {
             let (meter, register): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
             let block = Block::decode(row.try_get(2)?)
                 .map_err(|_| StoreError::corrupt(format!("interval block of meter row {meter}, day {day}")))?;
             for point in &block.points {
-                let slot = grid.slot(number, point.index).0.div_euclid(1_000_000);
-                let first = facts.values.entry((series, slot, meter, register)).or_default();
+                let first = facts.values.entry((series, slot_of(point.index), meter, register)).or_default();
                 if point.content.is_good() {
                     *first = Some(first.map_or(point.received_at, |f| f.min(point.received_at)));
                 }
@@ -447,8 +454,7 @@ impl Store {
                     }
                 };
                 for index in run.index..run.index.saturating_add(run.count) {
-                    let slot = grid.slot(number, index).0.div_euclid(1_000_000);
-                    facts.given_up.insert((series, slot, meter, register), cause.clone());
+                    facts.given_up.insert((series, slot_of(index), meter, register), cause.clone());
                 }
             }
         }
@@ -521,72 +527,68 @@ impl Store {
         }
         Ok(())
     }
+}
 
-    /// Every slot that is expected of a meter, with what became of it.
-    fn judge(&self, expectation: &Expectation<'_>, facts: &Facts, meter: &MeterOnDay) -> Vec<Judged> {
-        let mut judged = Vec::new();
-        let mut seen: BTreeSet<Slot> = BTreeSet::new();
-        if meter.state != MeterState::Active {
-            return judged;
-        }
-        for (plan, (version, Asked { registers, times })) in
-            expectation.versions.iter().zip(&expectation.asked).enumerate()
-        {
-            let Some(series) = version.plan.task.series() else { continue };
-            for time in times {
-                let Some(place) = meter.place_at(*time) else { continue };
-                if !in_scope(&version.plan.scope, meter, place, &expectation.groups) {
-                    continue;
-                }
-                for (register, row) in registers {
-                    let slot = Slot { series, time: *time, register: *register };
-                    if seen.insert(slot) {
-                        judged.push(self.judge_slot(facts, meter, version, plan, slot, *row));
-                    }
+/// Every slot that is expected of a meter, with what became of it.
+fn judge(expectation: &Expectation<'_>, facts: &Facts, meter: &MeterOnDay) -> Vec<Judged> {
+    let mut judged = Vec::new();
+    let mut seen: HashSet<Slot> = HashSet::new();
+    if meter.state != MeterState::Active {
+        return judged;
+    }
+    for (plan, (version, Asked { registers, times })) in expectation.versions.iter().zip(&expectation.asked).enumerate()
+    {
+        let Some(series) = version.plan.task.series() else { continue };
+        for time in times {
+            let Some(place) = meter.place_at(*time) else { continue };
+            if !in_scope(&version.plan.scope, meter, place, &expectation.groups) {
+                continue;
+            }
+            for (register, row) in registers {
+                let slot = Slot { series, time: *time, register: *register };
+                if !expectation.overlaps || seen.insert(slot) {
+                    judged.push(judge_slot(expectation, facts, meter, version, plan, slot, *row));
                 }
             }
         }
-        judged
     }
+    judged
+}
 
-    fn judge_slot(
-        &self,
-        facts: &Facts,
-        meter: &MeterOnDay,
-        version: &Version,
-        plan: usize,
-        slot: Slot,
-        register: i64,
-    ) -> Judged {
-        let seconds = slot.time.0.div_euclid(1_000_000);
-        let key = (series_code(slot.series), seconds, meter.meter.0, register);
-        let tried_key = match slot.series {
-            Series::Interval(_) => {
-                let start = self.inner.calendar.day_start(self.inner.calendar.day_of(slot.time));
-                (key.0, start.0.div_euclid(1_000_000), key.2, key.3)
-            }
-            _ => key,
-        };
-        let tried = facts.tried.get(&tried_key);
-        let value = facts.values.get(&key);
-        let due = due_at(slot.series, slot.time, version.plan.schedule.deadline_minutes);
-        let skipped = || facts.progress.get(&(meter.meter.0, version.id)).is_some_and(|mark| seconds < *mark);
-        let state = match (value, facts.given_up.get(&key)) {
-            (Some(Some(first_good)), _) if *first_good <= due.0 => SlotState::OnTime,
-            (Some(Some(_)), _) => SlotState::Late,
-            (_, Some(cause)) => SlotState::GivenUp(cause.clone()),
-            (Some(None), None) => SlotState::Suspect,
-            (None, None) if skipped() => SlotState::GivenUp(Failure::new(
-                FailureKind::NotHeld,
-                "older than the meter's memory when the plan or the meter was made",
-            )),
-            (None, None) => SlotState::Open(tried.map(|t| t.cause.clone()).or_else(|| {
-                let failure = facts.failures.get(&meter.meter.0).filter(|(at, _)| *at >= slot.time.0);
-                failure.map(|(_, failure)| failure.clone())
-            })),
-        };
-        Judged { plan, slot, state, tried: tried.cloned() }
-    }
+fn judge_slot(
+    expectation: &Expectation<'_>,
+    facts: &Facts,
+    meter: &MeterOnDay,
+    version: &Version,
+    plan: usize,
+    slot: Slot,
+    register: i64,
+) -> Judged {
+    let seconds = slot.time.0.div_euclid(1_000_000);
+    let key = (series_code(slot.series), seconds, meter.meter.0, register);
+    let tried_key = match slot.series {
+        Series::Interval(_) => (key.0, expectation.day_start, key.2, key.3),
+        _ => key,
+    };
+    let tried = facts.tried.get(&tried_key);
+    let value = facts.values.get(&key);
+    let due = due_at(slot.series, slot.time, version.plan.schedule.deadline_minutes);
+    let skipped = || facts.progress.get(&(meter.meter.0, version.id)).is_some_and(|mark| seconds < *mark);
+    let state = match (value, facts.given_up.get(&key)) {
+        (Some(Some(first_good)), _) if *first_good <= due.0 => SlotState::OnTime,
+        (Some(Some(_)), _) => SlotState::Late,
+        (_, Some(cause)) => SlotState::GivenUp(cause.clone()),
+        (Some(None), None) => SlotState::Suspect,
+        (None, None) if skipped() => SlotState::GivenUp(Failure::new(
+            FailureKind::NotHeld,
+            "older than the meter's memory when the plan or the meter was made",
+        )),
+        (None, None) => SlotState::Open(tried.map(|t| t.cause.clone()).or_else(|| {
+            let failure = facts.failures.get(&meter.meter.0).filter(|(at, _)| *at >= slot.time.0);
+            failure.map(|(_, failure)| failure.clone())
+        })),
+    };
+    Judged { plan, slot, state, tried: tried.cloned() }
 }
 
 fn exclusion(meter: &MeterOnDay) -> Option<Exclusion> {
