@@ -1,8 +1,8 @@
-//! One transaction of the batch writer, set-wise: as many statements for ten thousand readings as for one.
+//! One transaction of the batch writer, set-wise: a few statements for ten thousand readings.
 //!
-//! Values travel as one JSON text a statement (`json_each`), blobs as one blob cut by `substr`. Readings that are
-//! new, nearly all of them, go in with a single insert; only those whose slot has a version already are looked at one
-//! by one, by the rules in [`crate::versions`].
+//! Readings and exchanges, the bulk of it, go in by inserts of many rows ([`crate::rows`]). What there is little of travels as
+//! one JSON text a statement (`json_each`). Readings that are new, nearly all of them, are inserted unseen; only those whose
+//! slot has a version already are looked at one by one, by the rules in [`crate::versions`].
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -20,6 +20,7 @@ use crate::names::Names;
 use crate::numbers::Numbers;
 use crate::on_demand::{OnDemandClock, OnDemandValue};
 use crate::records::{Committed, DialogueRecord, GiveUp, Slot, Stored};
+use crate::rows;
 use crate::slots::{Grid, is_slot};
 use crate::versions::{self, Content, Decision};
 use crate::{Calendar, StoreError};
@@ -251,7 +252,7 @@ impl<'a> Batch<'a> {
         if self.singles.is_empty() {
             return Ok(());
         }
-        let rows: Vec<_> = self.singles.iter().map(|new| Insert::of(new, 1, true)).collect();
+        let rows: Vec<_> = self.singles.iter().map(|new| Insert { new, version: 1, current: true }).collect();
         let inserted = insert_readings(db, &rows).await?;
         let known = if usize::try_from(inserted).is_ok_and(|n| n == rows.len()) {
             HashSet::new()
@@ -310,8 +311,9 @@ impl<'a> Batch<'a> {
         let gone: HashSet<(Key, i64)> = demoted.iter().copied().collect();
         let rows: Vec<_> = inserts
             .iter()
-            .map(|(new, version, current)| {
-                Insert::of(new, *version, *current && !gone.contains(&(new.key(), *version)))
+            .map(|&(new, version, current)| {
+                let current = current && !gone.contains(&(new.key(), version));
+                Insert { new, version, current }
             })
             .collect();
         insert_readings(db, &rows).await?;
@@ -370,38 +372,27 @@ impl<'a> Batch<'a> {
     }
 
     async fn insert_exchanges(&self, db: &mut SqliteConnection, outcome: &Outcome) -> Result<(), StoreError> {
-        let mut bytes = Vec::new();
-        let mut rows = Vec::new();
-        let mut days: BTreeMap<i64, i64> = BTreeMap::new();
-        for Numbered { id, record, channel, plan, proof } in self.proofs(outcome) {
-            // substr counts from 1.
-            let request_at = bytes.len() + 1;
-            bytes.extend_from_slice(&proof.request);
-            let answer_at = bytes.len() + 1;
-            bytes.extend_from_slice(&proof.answer);
-            let received = proof.received_at.0.0;
-            days.entry(received.div_euclid(86_400_000_000)).or_insert(id);
-            rows.push((
-                (id, record.meter.0, channel, plan, class_code(record.class)),
-                (proof.sent_at.0, received),
-                (request_at, proof.request.len(), answer_at, proof.answer.len()),
-            ));
-        }
-        if rows.is_empty() {
+        let proofs: Vec<_> = self.proofs(outcome).collect();
+        if proofs.is_empty() {
             return Ok(());
         }
-        sqlx::query(
-            "INSERT INTO exchange (id, meter, channel, plan, class, sent_at, received_at, request, answer)
-             SELECT value ->> '$[0][0]', value ->> '$[0][1]', value ->> '$[0][2]', value ->> '$[0][3]', value ->> '$[0][4]',
-                    value ->> '$[1][0]', value ->> '$[1][1]',
-                    substr(?2, value ->> '$[2][0]', value ->> '$[2][1]'),
-                    substr(?2, value ->> '$[2][2]', value ->> '$[2][3]')
-             FROM json_each(?1)",
-        )
-        .bind(json(&rows)?)
-        .bind(bytes)
-        .execute(&mut *db)
+        let insert = "INSERT INTO exchange (id, meter, channel, plan, class, sent_at, received_at, request, answer) ";
+        rows::insert(db, insert, "", &proofs, |mut row, Numbered { id, record, channel, plan, proof }| {
+            row.push_bind(*id)
+                .push_bind(record.meter.0)
+                .push_bind(*channel)
+                .push_bind(*plan)
+                .push_bind(class_code(record.class))
+                .push_bind(proof.sent_at.0)
+                .push_bind(proof.received_at.0.0)
+                .push_bind(proof.request.as_slice())
+                .push_bind(proof.answer.as_slice());
+        })
         .await?;
+        let mut days: BTreeMap<i64, i64> = BTreeMap::new();
+        for Numbered { id, proof, .. } in &proofs {
+            days.entry(proof.received_at.0.0.div_euclid(86_400_000_000)).or_insert(*id);
+        }
         let days: Vec<_> = days.into_iter().collect();
         sqlx::query(
             "INSERT INTO exchange_day (utc_day, first_id) SELECT value ->> 0, value ->> 1 FROM json_each(?) WHERE true
@@ -762,63 +753,38 @@ fn new_row(
     })
 }
 
-/// A row of `reading`, in the order of its columns.
-#[derive(serde::Serialize)]
-struct Insert<'a>(
-    i64,
-    i64,
-    i64,
-    i64,
-    i64,
-    i64,
-    i64,
-    Option<i64>,
-    i64,
-    Option<&'a str>,
-    i64,
-    i64,
-    Option<i64>,
-    Option<i64>,
-    i64,
-);
-
-impl<'a> Insert<'a> {
-    fn of(new: &'a New, version: i64, current: bool) -> Self {
-        let (series, slot, meter, register) = new.key();
-        Self(
-            series,
-            slot,
-            meter,
-            register,
-            version,
-            i64::from(current),
-            new.seq,
-            new.content.mantissa,
-            new.content.form,
-            new.content.rules.as_deref(),
-            new.captured,
-            new.received_at,
-            new.content.occurred,
-            new.meter_clock,
-            new.exchange,
-        )
-    }
+/// A row of `reading`.
+struct Insert<'a> {
+    new: &'a New,
+    version: i64,
+    current: bool,
 }
 
 /// Inserts what has no row of that version yet; tells how many had none.
 async fn insert_readings(db: &mut SqliteConnection, rows: &[Insert<'_>]) -> Result<u64, StoreError> {
-    let done = sqlx::query(
+    let insert =
         "INSERT INTO reading (series, slot, meter, register, version, current, seq, mantissa, form, rules, captured,
-                              received_at, occurred, meter_clock, exchange)
-         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
-                value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, value ->> 14
-         FROM json_each(?) WHERE true
-         ON CONFLICT (series, slot, meter, register, version) DO NOTHING",
-    )
-    .bind(json(&rows)?)
-    .execute(db)
-    .await?;
-    Ok(done.rows_affected())
+                                       received_at, occurred, meter_clock, exchange) ";
+    let otherwise = " ON CONFLICT (series, slot, meter, register, version) DO NOTHING";
+    rows::insert(db, insert, otherwise, rows, |mut row, Insert { new, version, current }| {
+        let (series, slot, meter, register) = new.key();
+        row.push_bind(series)
+            .push_bind(slot)
+            .push_bind(meter)
+            .push_bind(register)
+            .push_bind(*version)
+            .push_bind(i64::from(*current))
+            .push_bind(new.seq)
+            .push_bind(new.content.mantissa)
+            .push_bind(new.content.form)
+            .push_bind(new.content.rules.as_deref())
+            .push_bind(new.captured)
+            .push_bind(new.received_at)
+            .push_bind(new.content.occurred)
+            .push_bind(new.meter_clock)
+            .push_bind(new.exchange);
+    })
+    .await
 }
 
 async fn stored_versions(

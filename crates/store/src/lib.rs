@@ -38,6 +38,7 @@ mod readings;
 mod records;
 mod reply_times;
 mod retention;
+mod rows;
 mod schema;
 mod secrets;
 pub mod slots;

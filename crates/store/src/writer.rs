@@ -19,14 +19,15 @@ use crate::names::Names;
 use crate::records::{Committed, DialogueRecord};
 use crate::{Calendar, StoreConfig, StoreError};
 
-/// Dialogues that may wait for the writer; beyond it `record` waits. Permits bound the memory, this only the hand-over.
-const QUEUE: usize = 256;
-
 /// Readings of one transaction: some tens of milliseconds, for which an order may have to wait.
 const BATCH_READINGS: usize = 10_000;
 
 /// Dialogues of one transaction, for those that bring only failures.
 const BATCH_DIALOGUES: usize = 2_000;
+
+/// Dialogues that may wait for the writer, a whole batch of them; beyond it `record` waits. Permits bound the memory, this only
+/// the hand-over.
+const QUEUE: usize = BATCH_DIALOGUES;
 
 /// Wait between attempts while the database finds no room, at first and at most.
 const RETRY_FIRST: Duration = Duration::from_millis(250);
