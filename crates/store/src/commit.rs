@@ -64,8 +64,6 @@ pub(crate) struct Committer {
 
 /// A reading on its way into a table.
 struct New {
-    /// Place in the batch: record, reading.
-    place: (usize, usize),
     series: Series,
     slot: i64,
     meter: i64,
@@ -88,14 +86,13 @@ impl New {
 }
 
 /// What the readings of a batch turned out to be.
-#[derive(Default)]
 struct Outcome {
-    /// Readings that became versions, by place.
-    stored: HashMap<(usize, usize), i64>,
+    /// Readings that became versions.
+    stored: Marks,
     /// Exchanges that prove a stored version.
-    proofs: HashSet<i64>,
-    /// Of each slot concerned: when its last value was received, and whether its current version is good now.
-    slots: HashMap<Key, (i64, bool)>,
+    proofs: Marks,
+    /// Of the slot of each reading, in order: when the value was received, and whether its current version was good then.
+    slots: Vec<(Key, (i64, bool))>,
     /// Good values that took the place of different good ones.
     changed: Vec<Changed>,
 }
@@ -110,6 +107,31 @@ struct Changed {
 impl Changed {
     fn by(new: &New) -> Self {
         Self { seq: new.seq, received_at: new.received_at, key: new.key() }
+    }
+}
+
+/// Marks on numbers handed out in a row.
+struct Marks {
+    first: i64,
+    marked: Vec<bool>,
+}
+
+impl Marks {
+    fn none(first: i64, count: usize) -> Self {
+        Self { first, marked: vec![false; count] }
+    }
+    fn mark(&mut self, number: i64) {
+        let place = usize::try_from(number - self.first).ok();
+        if let Some(mark) = place.and_then(|place| self.marked.get_mut(place)) {
+            *mark = true;
+        }
+    }
+    fn has(&self, number: i64) -> bool {
+        let place = usize::try_from(number - self.first).ok();
+        place.and_then(|place| self.marked.get(place)).copied().unwrap_or(false)
+    }
+    fn count(&self) -> usize {
+        self.marked.iter().filter(|marked| **marked).count()
     }
 }
 
@@ -130,7 +152,7 @@ impl Committer {
         let db = turn.connection();
         hes_failpoint::hit("store.writer.after_begin");
         let batch = Batch::number(&mut self.numbers, &self.names, records)?;
-        let mut outcome = Outcome::default();
+        let mut outcome = Outcome::of(&batch, readings, exchanges);
         batch.insert_single_values(db, &mut outcome).await?;
         hes_failpoint::hit("store.writer.after_readings");
         batch.merge_intervals(db, &self.calendar, &mut outcome).await?;
@@ -168,12 +190,12 @@ impl Committer {
         let mut good = 0;
         let mut suspect = 0;
         for new in batch.singles.iter().chain(&batch.points) {
-            if outcome.stored.contains_key(&new.place) {
+            if outcome.stored.has(new.seq) {
                 if new.content.is_good() { good += 1 } else { suspect += 1 }
             }
         }
         let all = batch.singles.len() + batch.points.len();
-        let unchanged = all - outcome.stored.len();
+        let unchanged = all - outcome.stored.count();
         let add = |result: &str, n: usize| {
             self.metrics.readings.with_label_values(&[result]).inc_by(u64::try_from(n).unwrap_or(u64::MAX));
         };
@@ -204,6 +226,8 @@ struct Numbered<'a> {
 struct Batch<'a> {
     records: &'a [DialogueRecord],
     names: &'a Names,
+    /// The readings are numbered in the order of the records from here on.
+    first_seq: i64,
     first_exchange: Vec<i64>,
     channels: Vec<i64>,
     plans: Vec<Option<i64>>,
@@ -221,21 +245,22 @@ impl<'a> Batch<'a> {
         let mut batch = Self {
             records,
             names,
+            first_seq: seq,
             first_exchange: Vec::with_capacity(records.len()),
             channels: Vec::with_capacity(records.len()),
             plans: Vec::with_capacity(records.len()),
             singles: Vec::with_capacity(readings),
             points: Vec::new(),
         };
-        for (place, record) in records.iter().enumerate() {
+        for record in records {
             batch.first_exchange.push(next_exchange);
             batch.channels.push(names.channels.id(&record.channel).ok_or_else(unknown)?);
             let plan = record.plan.as_ref().map(|p| names.plans.id(p).ok_or_else(unknown)).transpose()?;
             batch.plans.push(plan);
-            for (number, (reading, proof)) in record.readings.iter().enumerate() {
+            for (reading, proof) in &record.readings {
                 let register = names.registers.id(&reading.register).ok_or_else(unknown)?;
                 let exchange = next_exchange + i64::try_from(*proof).unwrap_or(0);
-                let new = new_row((place, number), reading, register, seq, exchange)?;
+                let new = new_row(reading, register, seq, exchange)?;
                 match reading.series {
                     Series::Interval(_) => batch.points.push(new),
                     _ => batch.singles.push(new),
@@ -427,7 +452,10 @@ impl<'a> Batch<'a> {
         calendar: &Calendar,
         outcome: &Outcome,
     ) -> Result<(), StoreError> {
-        let meters: BTreeSet<i64> = outcome.filled().map(|(_, (_, _, meter, _))| meter).collect();
+        let filled = outcome.slots.iter().filter(|(_, (_, filled))| *filled);
+        let mut meters: Vec<i64> = filled.map(|((_, _, meter, _), _)| *meter).collect();
+        meters.sort_unstable();
+        meters.dedup();
         if meters.is_empty() {
             return Ok(());
         }
@@ -446,8 +474,8 @@ impl<'a> Batch<'a> {
         }
         let concerned: HashSet<i64> = concerned.into_iter().collect();
         let mut keys = BTreeSet::new();
-        for (_, key @ (_, _, meter, _)) in outcome.filled() {
-            if concerned.contains(&meter) {
+        for (key @ (_, _, meter, _), (_, filled)) in outcome.standing() {
+            if filled && concerned.contains(&meter) {
                 keys.insert(attempt_key(calendar, key)?);
             }
         }
@@ -513,11 +541,12 @@ impl<'a> Batch<'a> {
             }
             self.remember_unsupported(db, record).await?;
         }
-        for (received, key) in outcome.suspect() {
-            let key = attempt_key(calendar, key)?;
-            tried.entry(key).or_insert((received, FailureKind::Suspect, SUSPECT.to_owned()));
+        let standing = if tried.is_empty() && outcome.all_filled() { HashMap::new() } else { outcome.standing() };
+        for (key, (received, _)) in standing.iter().filter(|(_, (_, filled))| !filled) {
+            let key = attempt_key(calendar, *key)?;
+            tried.entry(key).or_insert((*received, FailureKind::Suspect, SUSPECT.to_owned()));
         }
-        for (received, key) in outcome.filled() {
+        for (key, (received, _)) in standing.into_iter().filter(|(_, (_, filled))| *filled) {
             // Filled in this very batch, after the attempt. A day's interval slots share one row: others may be open.
             if tried.get(&key).is_some_and(|(at, ..)| *at <= received) {
                 tried.remove(&key);
@@ -676,7 +705,7 @@ impl<'a> Batch<'a> {
         self.records.iter().zip(numbers).flat_map(move |(record, ((first, channel), plan))| {
             (*first..).zip(record.exchanges.iter().enumerate()).filter_map(move |(id, (index, proof))| {
                 let proves_clock = record.clock.is_some_and(|c| c.proof == index);
-                (outcome.proofs.contains(&id) || proves_clock).then_some(Numbered {
+                (outcome.proofs.has(id) || proves_clock).then_some(Numbered {
                     id,
                     record,
                     channel: *channel,
@@ -688,31 +717,43 @@ impl<'a> Batch<'a> {
     }
 
     fn answers(&self, outcome: &Outcome) -> Vec<Committed> {
-        let of = |place: usize, record: &DialogueRecord| {
-            let one = |number| match outcome.stored.get(&(place, number)) {
-                Some(seq) => Stored::Version(ReadingSeq(*seq)),
-                None => Stored::Unchanged,
-            };
-            Committed { readings: (0..record.readings.len()).map(one).collect() }
+        let mut numbers = self.first_seq..;
+        let one = |seq| {
+            if outcome.stored.has(seq) { Stored::Version(ReadingSeq(seq)) } else { Stored::Unchanged }
         };
-        self.records.iter().enumerate().map(|(place, record)| of(place, record)).collect()
+        let mut of = |record: &DialogueRecord| {
+            let readings = numbers.by_ref().take(record.readings.len()).map(one).collect();
+            Committed { readings }
+        };
+        self.records.iter().map(&mut of).collect()
     }
 }
 
 impl Outcome {
+    fn of(batch: &Batch<'_>, readings: usize, exchanges: usize) -> Self {
+        let first_exchange = batch.first_exchange.first().copied().unwrap_or(0);
+        Self {
+            stored: Marks::none(batch.first_seq, readings),
+            proofs: Marks::none(first_exchange, exchanges),
+            slots: Vec::with_capacity(readings),
+            changed: Vec::new(),
+        }
+    }
     fn became(&mut self, new: &New, filled: bool) {
-        self.stored.insert(new.place, new.seq);
-        self.proofs.insert(new.exchange);
+        self.stored.mark(new.seq);
+        self.proofs.mark(new.exchange);
         self.noted(new, filled);
     }
-    fn filled(&self) -> impl Iterator<Item = (i64, Key)> {
-        self.slots.iter().filter(|(_, (_, filled))| *filled).map(|(key, (received, _))| (*received, *key))
-    }
-    fn suspect(&self) -> impl Iterator<Item = (i64, Key)> {
-        self.slots.iter().filter(|(_, (_, filled))| !*filled).map(|(key, (received, _))| (*received, *key))
-    }
     fn noted(&mut self, new: &New, filled: bool) {
-        self.slots.insert(new.key(), (new.received_at, filled));
+        self.slots.push((new.key(), (new.received_at, filled)));
+    }
+    /// Whether every slot concerned is filled, and was with each of its values.
+    fn all_filled(&self) -> bool {
+        self.slots.iter().all(|(_, (_, filled))| *filled)
+    }
+    /// Each slot concerned after the last of its values.
+    fn standing(&self) -> HashMap<Key, (i64, bool)> {
+        self.slots.iter().copied().collect()
     }
 }
 
@@ -724,17 +765,10 @@ pub(crate) fn short(detail: &str) -> String {
     detail.chars().take(DETAIL_MAX).collect()
 }
 
-fn new_row(
-    place: (usize, usize),
-    reading: &Reading,
-    register: i64,
-    seq: i64,
-    exchange: i64,
-) -> Result<New, StoreError> {
+fn new_row(reading: &Reading, register: i64, seq: i64, exchange: i64) -> Result<New, StoreError> {
     let slot = slot_seconds(reading.slot).ok_or(StoreError::NotASlot { at: reading.slot })?;
     let (mantissa, form) = value_code(&reading.value);
     Ok(New {
-        place,
         series: reading.series,
         slot,
         meter: reading.meter.0,
