@@ -131,6 +131,12 @@ impl Server<'_> {
         serde_json::from_str(&self.get_text(path)).unwrap_or_else(|e| panic!("GET {path}: {e}"))
     }
 
+    /// What the event log holds of a kind, oldest first.
+    pub fn events(&self, kind: &str) -> Vec<Value> {
+        let page = self.get("/api/v1/events?limit=1000");
+        page["items"].as_array().expect("a page of events").iter().filter(|e| e["kind"] == kind).cloned().collect()
+    }
+
     /// `GET` of a path of the HTTP interface, which must answer 200.
     pub fn get_text(&self, path: &str) -> String {
         let token = std::fs::read_to_string(self.site.data_dir().join("api-token")).unwrap();

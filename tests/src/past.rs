@@ -96,6 +96,11 @@ pub fn missing(server: &Server<'_>) -> u64 {
 /// Waits until nothing is missing and answers everything the planned series hold.
 pub fn complete(server: &Server<'_>) -> Stored {
     wait_for("every slot to be filled", || (missing(server) == 0).then_some(()));
+    stored(server)
+}
+
+/// Everything the planned series hold.
+pub fn stored(server: &Server<'_>) -> Stored {
     let meters: Vec<String> = (1..=12).map(|n| format!("{n:012}")).collect();
     collected::readings(server, &meters, &["daily", "interval_15"])
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hes_model::{ChannelConfig, Class, ClockSync, Failure, FailureKind, MeterId, Request, Series, UtcMicros};
-use hes_store::{Age, OnDemandFailure, OnDemandRead, Store, StoreError};
+use hes_store::{Age, OnDemandFailure, OnDemandId, OnDemandRead, Store, StoreError};
 use hes_validation::Identity;
 use jiff::civil::Date;
 use tokio::task::JoinSet;
@@ -20,7 +20,7 @@ use crate::agenda::{Agenda, Extent, What, Work};
 use crate::batch::{Asked, batches};
 use crate::config::CollectorConfig;
 use crate::drift::{Checks, Drift, Next, Verdict};
-use crate::host_clock::HostClock;
+use crate::host_clock::{HostClock, Proof};
 use crate::job::{Cause, Desk, Job, Report};
 use crate::ledger::{Alert, Ledger, Metered};
 use crate::metrics::CollectorMetrics;
@@ -52,7 +52,7 @@ pub(crate) struct Shared {
 enum Done {
     Job(Result<Report, StoreError>),
     /// A read's deadline passed before its dialogue ended.
-    Late(MeterId),
+    Late(OnDemandId),
     Broadcast(Result<UtcMicros, Failure>),
 }
 
@@ -107,10 +107,12 @@ impl Channel {
         close: CancellationToken,
     ) -> Self {
         let now = Instant::now();
+        let mut clock = HostClock::new(shared.config.clock.clone(), UtcMicros(0));
+        clock.observe(wall_clock(), now.into_std());
         Self {
             silence: Silence::new(shared.config.retry.clone()),
             drift: Drift::new(shared.config.clock.clone()),
-            clock: HostClock::new(shared.config.clock.clone(), UtcMicros(0)),
+            clock,
             config,
             desk: Arc::new(desk),
             turnstile,
@@ -141,6 +143,8 @@ impl Channel {
         let mut reads = self.shared.store.on_demand_changes();
         let mut link = self.turnstile.state();
         self.load_meters().await?;
+        // What an earlier planner of this channel had taken and did not end.
+        self.shared.store.requeue_reads(&self.config.name).await?;
         self.take_reads().await?;
         loop {
             self.fill();
@@ -223,6 +227,16 @@ impl Channel {
         if good { Age::Counts } else { Age::Doubted }
     }
 
+    /// Whether the host's clock may set meters. The watch over it looks every few seconds; a jump since then must not reach
+    /// every meter of the line.
+    fn proof(&mut self, now: UtcMicros) -> Option<Proof> {
+        let monotonic = std::time::Instant::now();
+        self.clock.observe(now, monotonic);
+        let proof = self.shared.board.proof();
+        let jumped = self.clock.doubt(monotonic).filter(|_| proof.as_ref().is_some_and(Proof::is_proven));
+        jumped.map_or(proof, |why| Some(Proof::Unproven { why }))
+    }
+
     fn settle(&self) -> Duration {
         Duration::from_secs(self.shared.config.after_latch_seconds.into())
     }
@@ -292,7 +306,8 @@ impl Channel {
         self.start(job, None);
     }
 
-    fn start(&mut self, mut job: Job, deadline: Option<UtcMicros>) {
+    /// Holds a dialogue; a person's read is cut off after its time, whatever the wall clock does meanwhile.
+    fn start(&mut self, mut job: Job, until: Option<(OnDemandId, Duration)>) {
         let (meter, class) = (job.meter.id, job.class);
         if self.strangers.contains(&meter) {
             job.identity = Identity::Another;
@@ -303,13 +318,12 @@ impl Channel {
         };
         let link = self.turnstile.link(MeterKey::Meter(meter), class);
         let held = job.run(Arc::clone(&self.desk), link);
-        let left = deadline.map(|deadline| Duration::from_micros(deadline.since(wall_clock()).max(0).unsigned_abs()));
         let task = async move {
-            match left {
+            match until {
                 None => Done::Job(held.await),
-                Some(left) => match tokio::time::timeout(left, held).await {
+                Some((read, left)) => match tokio::time::timeout(left, held).await {
                     Ok(ended) => Done::Job(ended),
-                    Err(_elapsed) => Done::Late(meter),
+                    Err(_elapsed) => Done::Late(read),
                 },
             }
         };
@@ -344,7 +358,9 @@ impl Channel {
         };
         match self.asked_by(&read) {
             Ok((asked, series)) => {
-                self.start(Job::of_read(meter, read.id, read.request, asked, series), Some(read.deadline));
+                let left = Duration::from_micros(read.deadline.since(wall_clock()).max(0).unsigned_abs());
+                let until = Some((read.id, left));
+                self.start(Job::of_read(meter, read.id, read.request, asked, series), until);
                 Ok(())
             }
             Err(failure) => self.refuse_read(&read, failure).await,
@@ -402,9 +418,9 @@ impl Channel {
                 self.shared.metrics.store_refusals.inc();
                 tracing::error!(channel = %self.config.name, %error, "a dialogue could not be stored; its slots are asked again");
             }
-            Ok((_, Done::Late(meter))) => {
-                tracing::info!(channel = %self.config.name, %meter, "an on-demand read's deadline passed");
-                self.shared.store.expire_reads(wall_clock()).await?;
+            Ok((_, Done::Late(read))) => {
+                tracing::info!(channel = %self.config.name, read = read.0, "an on-demand read's deadline passed");
+                self.shared.store.expire_read(read, wall_clock()).await?;
             }
             Ok((_, Done::Broadcast(sent))) => self.broadcast_ended(sent).await?,
             Err(error) => {
@@ -503,10 +519,10 @@ impl Channel {
         if !self.drift.may_decide(self.clock_checks()) || !self.turnstile.state().borrow().is_up() {
             return Ok(());
         }
+        let proof = self.proof(now);
         let ledger = Ledger::of(&self.shared.store);
         let calendar = self.shared.store.calendar();
         let last = ledger.last_broadcast(&self.config.name).await?.map(|at| calendar.day_of(at));
-        let proof = self.shared.board.proof();
         let civil = calendar.civil(now);
         let latching = self.meters.values().find_map(|meter| hes_driver::latching(&meter.spec, civil.time()));
         match self.drift.decide(proof.as_ref(), civil, latching, last) {

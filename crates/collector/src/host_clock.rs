@@ -152,6 +152,12 @@ impl HostClock {
         (monotonic.saturating_duration_since(at) < self.settle()).then_some(milliseconds)
     }
 
+    /// Why the clock proves nothing, if it jumped less than the settling time ago.
+    pub fn doubt(&self, monotonic: Instant) -> Option<String> {
+        let (milliseconds, minutes) = (self.jumped_lately(monotonic)?, self.config.settle_minutes);
+        Some(format!("the host's clock jumped by {milliseconds} ms less than {minutes} minutes ago"))
+    }
+
     fn settle(&self) -> Duration {
         Duration::from_secs(60 * u64::from(self.config.settle_minutes))
     }
@@ -164,11 +170,8 @@ impl HostClock {
             let (stored, way_out) = (self.floor, self.way_out());
             return unproven(format!("the host's clock stands before {stored}, what is stored is later; {way_out}"));
         }
-        if let Some(milliseconds) = self.jumped_lately(monotonic) {
-            return unproven(format!(
-                "the host's clock jumped by {milliseconds} ms less than {} minutes ago",
-                self.config.settle_minutes
-            ));
+        if let Some(why) = self.doubt(monotonic) {
+            return unproven(why);
         }
         match (self.config.host_proof, system) {
             (HostProof::Never, _) => unproven("the configuration says never (collector.clock.host_proof)".into()),

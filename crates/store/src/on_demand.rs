@@ -264,30 +264,56 @@ impl Store {
         Ok(())
     }
 
-    /// Ends every open read whose deadline has passed; tells how many there were.
+    /// Queues the reads of a channel again that were taken and not ended: whoever had them is gone.
+    pub async fn requeue_reads(&self, channel: &ChannelName) -> Result<(), StoreError> {
+        let Some(channel) = self.inner.names.channels.id(channel) else { return Ok(()) };
+        let mut turn = self.inner.gate.begin(Urgency::Urgent, Durability::Process).await?;
+        sqlx::query("UPDATE on_demand SET state = 'queued', started_at = NULL WHERE channel = ? AND state = 'running'")
+            .bind(channel)
+            .execute(turn.connection())
+            .await?;
+        turn.commit().await?;
+        self.on_demand_changed();
+        Ok(())
+    }
+
+    /// Ends every read whose deadline has passed before it was taken; tells how many there were. One that is running is
+    /// ended by whoever runs it, who knows the time that went by, not only what the wall clock shows.
     pub async fn expire_reads(&self, now: UtcMicros) -> Result<u64, StoreError> {
-        let due =
-            sqlx::query("SELECT 1 FROM on_demand WHERE state IN ('queued', 'running') AND deadline_at <= ? LIMIT 1")
-                .bind(now.0)
-                .fetch_optional(&self.inner.pool)
-                .await?;
+        let due = sqlx::query("SELECT 1 FROM on_demand WHERE state = 'queued' AND deadline_at <= ? LIMIT 1")
+            .bind(now.0)
+            .fetch_optional(&self.inner.pool)
+            .await?;
         if due.is_none() {
             return Ok(0);
         }
-        let failure = Failure::new(FailureKind::Interrupted, "its deadline passed before the channel came to it");
-        let outcome = json(&[OnDemandFailure { register: None, failure }])?;
         let mut turn = self.inner.gate.begin(Urgency::Urgent, Durability::Process).await?;
         let done = sqlx::query(
-            "UPDATE on_demand SET state = 'expired', finished_at = ?1, outcome = ?2
-             WHERE state IN ('queued', 'running') AND deadline_at <= ?1",
+            "UPDATE on_demand SET state = 'expired', finished_at = ?1, outcome = ?2 WHERE state = 'queued' AND deadline_at <= ?1",
         )
         .bind(now.0)
-        .bind(outcome)
+        .bind(deadline_passed("its deadline passed before the channel came to it")?)
         .execute(turn.connection())
         .await?;
         turn.commit().await?;
         self.on_demand_changed();
         Ok(done.rows_affected())
+    }
+
+    /// Ends a running read whose time is over.
+    pub async fn expire_read(&self, id: OnDemandId, now: UtcMicros) -> Result<(), StoreError> {
+        let mut turn = self.inner.gate.begin(Urgency::Urgent, Durability::Process).await?;
+        sqlx::query(
+            "UPDATE on_demand SET state = 'expired', finished_at = ?, outcome = ? WHERE id = ? AND state = 'running'",
+        )
+        .bind(now.0)
+        .bind(deadline_passed("its deadline passed before the meter had answered everything")?)
+        .bind(id.0)
+        .execute(turn.connection())
+        .await?;
+        turn.commit().await?;
+        self.on_demand_changed();
+        Ok(())
     }
 
     /// One read with what it brought.
@@ -345,6 +371,11 @@ impl Store {
     fn on_demand_changed(&self) {
         self.inner.on_demand.send_modify(|generation| *generation += 1);
     }
+}
+
+/// The outcome of a read that ended by its deadline.
+fn deadline_passed(detail: &str) -> Result<String, StoreError> {
+    json(&[OnDemandFailure { register: None, failure: Failure::new(FailureKind::Interrupted, detail) }])
 }
 
 fn on_demand(row: &SqliteRow) -> Result<OnDemandRead, StoreError> {

@@ -257,6 +257,25 @@ async fn an_on_demand_read_is_taken_once_and_ends_with_its_values() {
     assert_eq!(expired.state, OnDemandState::Expired, "what ended stays as it ended");
 }
 
+#[tokio::test]
+async fn a_read_under_way_ends_by_the_word_of_whoever_runs_it_and_is_queued_again_when_that_one_is_gone() {
+    let bench = Bench::with_meters(1).await;
+    let (meter, bus) = (bench.meter("M1").await, channel("bus1"));
+    let request = hes_model::Request::Instant { registers: vec![IMPORT] };
+    let deadline = bench.now().plus(std::time::Duration::from_secs(60));
+    let id = bench.store.submit_read(meter, &request, "test", bench.now(), deadline).await.unwrap();
+    let state = async || bench.store.on_demand_read(id).await.unwrap().unwrap().state;
+    assert_eq!(bench.store.take_reads(&bus, bench.now(), 1).await.unwrap().len(), 1);
+    assert_eq!(bench.store.expire_reads(deadline).await.unwrap(), 0, "the wall clock alone ends nothing under way");
+    assert_eq!(state().await, OnDemandState::Running);
+
+    bench.store.requeue_reads(&bus).await.unwrap();
+    assert_eq!(state().await, OnDemandState::Queued);
+    assert_eq!(bench.store.take_reads(&bus, bench.now(), 1).await.unwrap().len(), 1);
+    bench.store.expire_read(id, deadline).await.unwrap();
+    assert_eq!(state().await, OnDemandState::Expired);
+}
+
 /// Everything that can happen to a slot, in the plainest form.
 #[derive(Debug, Clone)]
 struct Offer {
