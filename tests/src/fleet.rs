@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::binaries;
 use crate::process::Running;
@@ -58,4 +58,23 @@ impl Fleet {
         assert!(answer.get("error").is_none(), "{request}: {answer}");
         answer
     }
+
+    /// What a meter truly says for a data item now, in hexadecimal digits as it sends them: low byte first.
+    pub fn item(&self, meter: &str, item: &str) -> String {
+        let answer = self.control(&json!({ "op": "item", "meter": meter, "item": item }));
+        answer["value"].as_str().unwrap_or_else(|| panic!("{meter} has no {item}: {answer}")).to_owned()
+    }
+
+    /// What a meter says it latched `back` days ago, 0 being today: total and four tariffs, in hundredths of a kWh.
+    pub fn latched(&self, meter: &str, back: usize) -> [i64; 5] {
+        // The newest freeze is number one.
+        let fields = self.item(meter, &format!("050601{:02X}", back + 1));
+        std::array::from_fn(|field| packed(&fields[8 * field..8 * field + 8]))
+    }
+}
+
+/// The number in packed decimal digits, low byte first.
+pub fn packed(low_first: &str) -> i64 {
+    let bytes = low_first.as_bytes().chunks(2).rev().map(|byte| std::str::from_utf8(byte).unwrap());
+    bytes.collect::<String>().parse().unwrap_or_else(|e| panic!("{low_first}: {e}"))
 }

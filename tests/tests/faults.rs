@@ -74,18 +74,6 @@ fn good(server: &Server<'_>, meter: &str) -> usize {
     daily(server, meter).iter().filter(|reading| reading["quality"] == "good").count()
 }
 
-/// What the meter says it latched `back` days ago: total and four tariffs, in hundredths.
-fn latched(fleet: &Fleet, meter: &str, back: usize) -> Vec<i64> {
-    let item = format!("050601{:02X}", back + 1);
-    let answer = fleet.control(&json!({ "op": "item", "meter": meter, "item": item }));
-    let digits = answer["value"].as_str().unwrap();
-    let number = |field: usize| {
-        let low_first = &digits[field * 8..field * 8 + 8];
-        [6, 4, 2, 0].iter().map(|at| &low_first[*at..at + 2]).collect::<String>().parse().unwrap()
-    };
-    (0..5).map(number).collect()
-}
-
 /// Forces what a day's freeze says: everything in the first tariff.
 fn force(fleet: &Fleet, meter: &str, day: jiff::civil::Date, hundredths: u32) {
     let digits = format!("{hundredths:08}");
@@ -123,7 +111,7 @@ fn after_any_fault_of_a_line_every_slot_holds_the_truth_and_the_cause_is_on_reco
     for (n, (fault, cause)) in FAULTS.iter().enumerate() {
         let counts = fleet.control(&json!({ "op": "counts", "channel": fault }));
         assert_eq!(counts["counts"]["faults"][fault], 1, "{fault}: {counts}");
-        let truth: Vec<i64> = (0..3).flat_map(|back| latched(&fleet, &address(n), back)).collect();
+        let truth: Vec<i64> = (0..3).flat_map(|back| fleet.latched(&address(n), back)).collect();
         let mut stored: Vec<i64> = daily(&server, &address(n)).iter().map(hundredths).collect();
         let mut truth = truth;
         stored.sort_unstable();
