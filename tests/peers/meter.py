@@ -3,8 +3,7 @@
 Prints one JSON line with where it listens, then serves until its standard input ends. The registers it holds are
 given as JSON: {"address": "…", "energy": {"00010000": "1234.56", …}, "variable": {"02010100": "220.1", …}}.
 
-How it differs from the standard, as far as the tests touch it: it takes its address in wire order; it answers
-foreign addresses with an error instead of silence; it knows no relay, no freezes (class 05), no follow-up frames.
+How it differs from the standard is in README.md.
 """
 
 import json

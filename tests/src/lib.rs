@@ -8,6 +8,7 @@ pub mod binaries;
 pub mod clock;
 pub mod collected;
 pub mod fleet;
+pub mod frame;
 pub mod head_end;
 pub mod past;
 pub mod process;
