@@ -6,7 +6,9 @@ use std::process::Command;
 
 use hes_tests::binaries;
 use hes_tests::collected::open_slots;
+use hes_tests::fleet::Fleet;
 use hes_tests::process::{Finished, Running, finish, wait_for};
+use serde_json::Value;
 
 const STREET: &str = r#"
 seed = 3
@@ -18,19 +20,34 @@ transport = { kind = "tcp" }
 meters = [{ count = 100, first_address = "000000000001" }]
 "#;
 
-/// What is wrong with each of ten rows: the column that is broken, and what stands there instead.
-const MISTAKES: [(&str, &str); 10] = [
-    ("address", "12A4"),
-    ("address", "999999999999"),
-    ("address", "1234567890123"),
-    ("protocol", "modbus"),
-    ("channel", "bus-99"),
-    ("meter_no", ""),
-    ("ct", "0"),
-    ("installed_from", "2026-02-30"),
-    ("model", "no-such-model"),
-    ("service_point", "S 1"),
+/// What is wrong with each of ten rows: the column that is broken, what stands there instead, and what the import says of it.
+const MISTAKES: [(&str, &str, &str); 10] = [
+    ("address", "12A4", "a DL/T 645 address has 1 to 12 decimal digits"),
+    ("address", "999999999999", "is the broadcast address and names no meter"),
+    ("address", "1234567890123", "a DL/T 645 address has 1 to 12 decimal digits"),
+    ("protocol", "modbus", "accepted are dlt645-2007, dlt645-1997"),
+    ("channel", "bus-99", "is not known: import the channels first"),
+    ("meter_no", "", "a value is required"),
+    ("ct", "0", "accepted is a whole number from 1 to"),
+    ("installed_from", "2026-02-30", "accepted is a day as 2026-07-01"),
+    ("model", "no-such-model", "no profile of that model; known are generic-1997, generic-2007"),
+    ("service_point", "S 1", "white space and control characters are not allowed"),
 ];
+
+/// What the technician's laptop is plugged into.
+const BENCH: &str = r#"
+seed = 4
+[[channel]]
+name = "serial"
+area = "A1"
+transport = { kind = "pty" }
+meters = [{ count = 1, first_address = "000000000001" }]
+[[channel]]
+name = "tcp"
+area = "A1"
+transport = { kind = "tcp" }
+meters = [{ count = 1, first_address = "000000000002" }]
+"#;
 
 struct Day {
     folder: tempfile::TempDir,
@@ -68,7 +85,8 @@ impl Day {
 fn the_first_day_of_the_readme_works_as_written() {
     let day = Day::begin();
     let mut started = Vec::new();
-    for line in block("start") {
+    let start: [String; 2] = block("start");
+    for line in start {
         let command = line.strip_suffix('&').expect("the first block starts programs");
         let running = Running::start(command, &mut day.shell(&format!("exec {command}")));
         running.line();
@@ -76,53 +94,122 @@ fn the_first_day_of_the_readme_works_as_written() {
     }
     break_ten_rows(&day.path("street/meters.csv"), &day.path("meters-with-mistakes.csv"));
 
-    let import = block("import");
-    for line in &import[..2] {
-        let done = day.run(line);
+    let [areas, channels, meters] = block("import");
+    for line in [areas, channels] {
+        let done = day.run(&line);
         assert_eq!(done.code, 0, "{line}: {}{}", done.output, done.errors);
     }
-    let done = day.run(&import[2]);
+    let done = day.run(&meters);
     assert_eq!(done.code, 4, "{}{}", done.output, done.errors);
-    assert!(done.output.contains("990 new"), "{}", done.output);
-    for (number, (column, found)) in MISTAKES.iter().enumerate() {
+    for (number, (column, found, why)) in MISTAKES.iter().enumerate() {
         let line = (mistaken_line(number) + 1).to_string();
         let row = done.output.lines().find(|row| row.split_whitespace().next() == Some(&line));
         let row = row.unwrap_or_else(|| panic!("line {line} is not named: {}", done.output));
-        assert!(row.contains(column) && row.contains(found), "line {line} should name {column} {found}: {row}");
+        for what in [column, found, why] {
+            assert!(row.contains(what), "line {line} should say {what}: {row}");
+        }
     }
-    let again = day.run(&import[2]);
+    for line in shown_after("import").iter().filter(|line| line.trim() != "...") {
+        let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        let is_said = done.output.lines().any(|said| words(said) == words(line));
+        assert!(is_said, "the README shows another answer than\n{}", done.output);
+    }
+    let again = day.run(&meters);
     assert!(again.output.contains("990 unchanged"), "{}", again.output);
+    let chinese = day.run(&meters.replace("hes ", "hes --lang zh "));
+    assert!(chinese.output.contains("未变 990") && chinese.output.contains("必须填写"), "{}", chinese.output);
 
-    for line in block("collect") {
+    let collect: [String; 2] = block("collect");
+    for line in collect {
         let done = day.run(&line);
         assert_eq!(done.code, 0, "{line}: {}{}", done.output, done.errors);
     }
     wait_for("yesterday to be collected", || {
         let report = day.run("hes report success --day yesterday --json");
-        let report: serde_json::Value = serde_json::from_str(&report.output).ok()?;
+        let report: Value = serde_json::from_str(&report.output).ok()?;
         (open_slots(&report) == (990 * 5, 0)).then_some(())
     });
-    let look = block("look");
-    let expected = ["A10", "total", "Check sum", ""];
-    for (line, expected) in look.iter().zip(expected) {
+    let look: [String; 4] = block("look");
+    for (line, expected) in look.iter().zip(["A10", "total", "Check sum", ""]) {
         let done = day.run(line);
         assert_eq!(done.code, 0, "{line}: {}{}", done.output, done.errors);
         assert!(done.output.contains(expected), "{line}: {}", done.output);
     }
-    let daily = std::fs::read_to_string(day.path("daily.csv")).unwrap();
-    assert_eq!(daily.lines().count(), 1 + 990 * 5, "{}", daily.lines().take(3).collect::<String>());
+    exports_are_whole_and_say_the_same(&day, &look[3]);
 
     let chinese = day.run("hes --lang zh report success --day yesterday --by area");
     assert!(chinese.output.contains("台区"), "{}", chinese.output);
+    let chinese = day.run(&look[2].replace("hes ", "hes --lang zh "));
+    assert!(chinese.output.contains("召测报文") && chinese.output.contains("有效"), "{}", chinese.output);
     assert!(started.iter_mut().rev().all(|running| running.terminate().success()));
 }
 
-/// The commands of the README's block with this mark.
-fn block(mark: &str) -> Vec<String> {
-    let readme = std::fs::read_to_string(binaries::root().join("README.md")).unwrap();
+/// `export` is the README's line, which wrote CSV; NDJSON of the same day has the same rows.
+fn exports_are_whole_and_say_the_same(day: &Day, export: &str) {
+    let csv = std::fs::read_to_string(day.path("daily.csv")).unwrap();
+    let mut rows = csv.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let columns = rows.next().unwrap();
+    let rows: Vec<Vec<&str>> = rows.collect();
+    assert_eq!(rows.len(), 990 * 5, "{}", csv.lines().take(3).collect::<String>());
+
+    let done = day.run(&export.replace("-o daily.csv", "--format ndjson -o daily.ndjson"));
+    assert_eq!(done.code, 0, "{}{}", done.output, done.errors);
+    let ndjson = std::fs::read_to_string(day.path("daily.ndjson")).unwrap();
+    let objects: Vec<Value> = ndjson.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(objects.len(), rows.len());
+    for (row, object) in rows.iter().zip(&objects) {
+        for name in ["seq", "meter_no", "service_point", "area", "day", "register", "alias", "value", "unit", "quality"]
+        {
+            let at = columns.iter().position(|column| *column == name).unwrap();
+            let said = object[name].as_str().map_or_else(|| object[name].to_string(), str::to_owned);
+            assert_eq!(said, row[at], "{name} of {object}");
+        }
+    }
+}
+
+#[test]
+fn what_the_readme_shows_for_a_laptop_works_as_written() {
+    let (day, bench) = (Day::begin(), Fleet::start(BENCH, None));
+    let [serial, tcp, decode] = block("laptop");
+    let channels = bench.ready["channels"].as_array().unwrap();
+    let serial = serial.replace("/dev/ttyUSB0", channels[0]["path"].as_str().unwrap());
+    let tcp = tcp.replace("10.0.0.7:8899", channels[1]["at"].as_str().unwrap());
+    for (line, expected) in [(serial, "voltage_a"), (tcp, "import_active_total"), (decode, "")] {
+        let done = day.run(&line);
+        assert_eq!(done.code, 0, "{line}: {}{}", done.output, done.errors);
+        assert!(done.output.contains(expected), "{line}: {}", done.output);
+    }
+}
+
+#[test]
+fn no_block_of_commands_in_the_readme_goes_unrun() {
+    let readme = readme();
+    let marked = ["start", "import", "collect", "look", "laptop"];
+    for mark in marked {
+        assert!(readme.contains(&format!("<!-- first-day: {mark} -->\n```sh\n")), "{mark}");
+    }
+    assert_eq!(readme.matches("```sh\n").count(), marked.len(), "a block of commands that nothing runs");
+}
+
+fn readme() -> String {
+    std::fs::read_to_string(binaries::root().join("README.md")).unwrap()
+}
+
+/// The commands of the README's block with this mark, so many and no others.
+fn block<const COMMANDS: usize>(mark: &str) -> [String; COMMANDS] {
+    let readme = readme();
     let (_, after) = readme.split_once(&format!("<!-- first-day: {mark} -->\n```sh\n")).expect("the block is there");
     let (commands, _) = after.split_once("```").unwrap();
-    commands.lines().map(|line| line.trim().to_owned()).collect()
+    let lines: Vec<String> = commands.lines().map(|line| line.trim().to_owned()).collect();
+    lines.try_into().unwrap_or_else(|lines| panic!("{mark} should have {COMMANDS} commands: {lines:?}"))
+}
+
+/// What the README shows as the answer to the block with this mark.
+fn shown_after(mark: &str) -> Vec<String> {
+    let readme = readme();
+    let (_, after) = readme.split_once(&format!("<!-- first-day: {mark} -->\n```sh\n")).expect("the block is there");
+    let shown = after.split("```").nth(2).expect("an answer is shown");
+    shown.trim().lines().map(str::to_owned).collect()
 }
 
 /// Which row, from 1 as the first under the head line, has the mistake of this number.
@@ -134,7 +221,7 @@ fn break_ten_rows(from: &Path, to: &Path) {
     let text = std::fs::read_to_string(from).unwrap();
     let mut rows: Vec<Vec<String>> = text.lines().map(|line| line.split(',').map(str::to_owned).collect()).collect();
     assert_eq!(rows.len(), 1001);
-    for (number, (column, found)) in MISTAKES.iter().enumerate() {
+    for (number, (column, found, _)) in MISTAKES.iter().enumerate() {
         let at = rows[0].iter().position(|name| name == column).unwrap();
         rows[mistaken_line(number)][at] = (*found).to_owned();
     }
