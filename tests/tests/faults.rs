@@ -201,3 +201,77 @@ fn dead_replaced_and_rolled_over_meters_are_told_apart_and_a_dead_channel_comes_
     }
     wait_for("what was dead", || (good(&server, &dead) == 15 && good(&server, alone) == 15).then_some(()));
 }
+
+/// A meter that was put up at noon two days ago, one that is as it should be, and one of an edition that knows no freezes; the clocks
+/// of two are off.
+const SHORT_OF_SOMETHING: &str = r#"
+seed = 9
+[[channel]]
+name = "bus"
+area = "A1"
+transport = { kind = "tcp" }
+meters = [
+    { count = 2, first_address = "000000004001" },
+    { count = 1, first_address = "000000004003", protocol = "1997" },
+]
+[[meter]]
+address = "000000004001"
+clock_offset_s = 95.0
+installed = "DAY_BEFORET12:00:00"
+[[meter]]
+address = "000000004002"
+clock_offset_s = -40.0
+"#;
+
+#[test]
+fn a_slot_that_can_not_be_had_is_given_up_with_its_reason() {
+    let [young, healthy, without_freezes] = [1, 2, 3].map(|n| format!("{:012}", 4000 + n));
+    let [today, yesterday, day_before] = days();
+    let fleet = Fleet::start(&SHORT_OF_SOMETHING.replace("DAY_BEFORE", &day_before.to_string()), None);
+    let site = Site::new(QUICK);
+    let server = site.serve();
+    site.import(&fleet);
+    site.json(&["plan", "add", "daily", "--all", "--from", "today-2"]);
+    for day in [today, yesterday, day_before].map(|day| day.to_string()) {
+        let report = wait_for("every slot to be filled or given up", || {
+            let report = site.json(&["report", "success", "--day", &day]);
+            (report["total"]["expected"] == 15 && report["total"]["open"] == 0).then_some(report)
+        });
+        let given_up = if day == day_before.to_string() { 10 } else { 5 };
+        assert_eq!(report["total"]["given_up"], given_up, "{report}");
+    }
+    assert_eq!((good(&server, &healthy), good(&server, &young), good(&server, &without_freezes)), (15, 10, 0));
+    let gaps = |day: jiff::civil::Date, meter: &str| -> Vec<(String, String)> {
+        let report = site.json(&["report", "gaps", "--day", &day.to_string()]);
+        let of_meter = report["gaps"].as_array().unwrap().iter().filter(|gap| gap["meter_no"] == meter);
+        let given_up = of_meter.filter(|gap| gap["state"] == "given_up");
+        let text = |gap: &Value, key: &str| gap[key].as_str().unwrap_or_default().to_owned();
+        given_up.map(|gap| (text(gap, "cause"), text(gap, "detail"))).collect()
+    };
+    let not_held = ("not_held".to_owned(), format!("the meter holds no freeze of {day_before}"));
+    assert_eq!(gaps(day_before, &young), vec![not_held; 5]);
+    let not_supported = ("not_supported".to_owned(), "meters of this model keep no such values".to_owned());
+    assert_eq!(gaps(today, &without_freezes), vec![not_supported; 5]);
+}
+
+#[test]
+fn how_far_a_meters_clock_is_off_is_on_record() {
+    let [ahead, behind, right] = [(1, 95_000_i64), (2, -40_000), (3, 0)];
+    let fleet = Fleet::start(&SHORT_OF_SOMETHING.replace("DAY_BEFORE", &days()[2].to_string()), None);
+    let site = Site::new(QUICK);
+    let _server = site.serve();
+    site.import(&fleet);
+    site.json(&["plan", "add", "clock", "--all"]);
+    let report = wait_for("every clock to be checked", || {
+        let report = site.json(&["report", "clock", "--day", "today"]);
+        (report["total"]["meters"] == 3).then_some(report)
+    });
+    for ((n, off), band) in [(ahead, "within_5min"), (behind, "within_1min"), (right, "within_5s")] {
+        let no = format!("{:012}", 4000 + n);
+        let clock = report["meters"].as_array().unwrap().iter().find(|clock| clock["meter_no"] == no.as_str()).unwrap();
+        // What a meter shows is whole seconds, and its clock runs a little wrong besides.
+        let wrong = (clock["offset_ms"].as_i64().unwrap() - off).abs();
+        assert!(wrong <= clock["uncertainty_ms"].as_i64().unwrap() + 3_000, "{no} is off by {off} ms: {clock}");
+        assert_eq!(clock["band"], band, "{clock}");
+    }
+}

@@ -41,16 +41,23 @@ fn a_meter_replaced_in_mid_month_leaves_the_past_as_it_was_and_is_expected_from_
     for day in DAYS {
         filled(day);
     }
-    let before: Value = success("today-5");
+    // The days before the replacement, as they stood.
+    let past = &DAYS[4..];
+    let before: Vec<Value> = past.iter().map(|day| success(day)).collect();
+    let values_before = readings(&server, &[OLD.to_owned()], &["daily"]);
 
     site.json(&["meter", "replace", OLD, NEW, "--address", NEW, "--on", "today-3", "--ct", "30"]);
     for day in DAYS {
         filled(day);
     }
-    // The new meter is listed as not installed on that day; the figures stand.
-    for part in ["total", "groups"] {
-        assert_eq!(success("today-5")[part], before[part], "a day before the replacement stands as it was");
+    // Those days' figures are of the meter that was on the wall then.
+    for (day, before) in past.iter().zip(before) {
+        let now = success(day);
+        for part in ["day", "total", "groups"] {
+            assert_eq!(now[part], before[part], "{day} is before the replacement and stands as it was");
+        }
     }
+    assert_eq!(readings(&server, &[OLD.to_owned()], &["daily"]), values_before, "what was read stands as it was");
 
     // From its first day on the new meter is asked, and no day before.
     let meters = [OLD.to_owned(), NEW.to_owned()];
