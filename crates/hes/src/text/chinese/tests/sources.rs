@@ -64,7 +64,7 @@ const NO_MESSAGES: [&str; 8] = [
 ];
 
 /// Words that stand in statements of the database only; some statements are put together of pieces.
-const SQL: [&str; 16] = [
+const SQL: [&str; 17] = [
     "SELECT",
     "INSERT",
     "UPDATE",
@@ -72,6 +72,7 @@ const SQL: [&str; 16] = [
     "CREATE",
     "FROM",
     "WHERE",
+    "CONFLICT",
     "RETURNING",
     "NULL",
     "JOIN",
