@@ -211,11 +211,11 @@ fn sources(folders: &[&str]) -> Vec<PathBuf> {
     for folder in folders {
         collect(&root().join(folder), &mut found);
     }
+    // Below the root only: a checkout may stand in a folder of any name.
     found.retain(|path| {
-        let mut parts = path.components().map(|part| part.as_os_str().to_string_lossy().into_owned());
-        parts.any(|part| part == "src")
-            && !path.ends_with("tests.rs")
-            && !path.components().any(|p| p.as_os_str() == "tests")
+        let below = path.strip_prefix(root()).unwrap_or(path);
+        let passes = |name: &str| below.components().any(|part| part.as_os_str() == name);
+        passes("src") && !path.ends_with("tests.rs") && !passes("tests")
     });
     assert!(!found.is_empty(), "no sources below {folders:?}");
     found
