@@ -1,6 +1,7 @@
 //! The README's first day, run exactly as it stands there: its commands, in its order, by a shell.
 #![expect(clippy::unwrap_used, reason = "a test may unwrap: the panic is the failed test")]
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -72,6 +73,7 @@ impl Day {
         let path = format!("{programs}:{}", std::env::var("PATH").unwrap());
         let mut shell = Command::new("sh");
         shell.args(["-c", script]).current_dir(self.folder.path());
+        shell.env("HES_TEST_PYTHON", binaries::python());
         shell.env("PATH", path).env("HES_CONFIG", self.path("hes.toml")).env("LC_ALL", "C.UTF-8").env("HES_LANG", "en");
         shell
     }
@@ -136,6 +138,7 @@ fn the_first_day_of_the_readme_works_as_written() {
         assert!(done.output.contains(expected), "{line}: {}", done.output);
     }
     exports_are_whole_and_say_the_same(&day, &look[3]);
+    scripts_are_answered(&day);
 
     let chinese = day.run("hes --lang zh report success --day yesterday --by area");
     assert!(chinese.output.contains("台区"), "{}", chinese.output);
@@ -167,14 +170,41 @@ fn exports_are_whole_and_say_the_same(day: &Day, export: &str) {
     }
 }
 
+/// What stands in for `curl`, which not every machine has.
+const CURL: &str = r#"#!/bin/sh
+exec "$HES_TEST_PYTHON" - "$@" <<'END'
+import sys, urllib.request
+*options, url = sys.argv[1:]
+request = urllib.request.Request(url)
+for header in options[1::2]:
+    request.add_header(*header.split(": ", 1))
+sys.stdout.write(urllib.request.urlopen(request, timeout=30).read().decode())
+END
+"#;
+
+fn scripts_are_answered(day: &Day) {
+    let curl = day.path("curl");
+    std::fs::write(&curl, CURL).unwrap();
+    std::fs::set_permissions(&curl, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let address = std::fs::read_to_string(day.path("hes-data/api-address")).unwrap();
+    let [gaps, metrics] = block("scripts").map(|line| line.replace("127.0.0.1:8645", address.trim()));
+    for (line, expected) in [(gaps, "\"2026-11-24\""), (metrics, "hes_")] {
+        let done = finish(&mut day.shell(&format!("PATH=\"$PWD:$PATH\" {line}")));
+        assert_eq!(done.code, 0, "{line}: {}{}", done.output, done.errors);
+        assert!(done.output.contains(expected), "{line}: {}", done.output);
+    }
+}
+
 #[test]
 fn what_the_readme_shows_for_a_laptop_works_as_written() {
     let (day, bench) = (Day::begin(), Fleet::start(BENCH, None));
-    let [serial, tcp, decode] = block("laptop");
+    let [serial, tcp, decode, decode_dlms] = block("laptop");
     let channels = bench.ready["channels"].as_array().unwrap();
     let serial = serial.replace("/dev/ttyUSB0", channels[0]["path"].as_str().unwrap());
     let tcp = tcp.replace("10.0.0.7:8899", channels[1]["at"].as_str().unwrap());
-    for (line, expected) in [(serial, "voltage_a"), (tcp, "import_active_total"), (decode, "")] {
+    for (line, expected) in
+        [(serial, "voltage_a"), (tcp, "import_active_total"), (decode, "7502.64"), (decode_dlms, "DISC")]
+    {
         let done = day.run(&line);
         assert_eq!(done.code, 0, "{line}: {}{}", done.output, done.errors);
         assert!(done.output.contains(expected), "{line}: {}", done.output);
@@ -184,7 +214,7 @@ fn what_the_readme_shows_for_a_laptop_works_as_written() {
 #[test]
 fn no_block_of_commands_in_the_readme_goes_unrun() {
     let readme = readme();
-    let marked = ["start", "import", "collect", "look", "laptop"];
+    let marked = ["start", "import", "collect", "look", "scripts", "laptop"];
     for mark in marked {
         assert!(readme.contains(&format!("<!-- first-day: {mark} -->\n```sh\n")), "{mark}");
     }
