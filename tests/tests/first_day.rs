@@ -2,7 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "a test may unwrap: the panic is the failed test")]
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
 use std::process::Command;
 
 use hes_tests::binaries;
@@ -11,17 +10,8 @@ use hes_tests::fleet::Fleet;
 use hes_tests::process::{Finished, Running, finish, wait_for};
 use serde_json::Value;
 
-const STREET: &str = r#"
-seed = 3
-[[channel]]
-name = "bus-{n}"
-repeat = 10
-area = "A{n}"
-transport = { kind = "tcp" }
-meters = [{ count = 100, first_address = "000000000001" }]
-"#;
-
-/// What is wrong with each of ten rows: the column that is broken, what stands there instead, and what the import says of it.
+/// What is wrong with each of ten rows of `meters-with-mistakes.csv`: the column, what stands there, and what the import says
+/// of it.
 const MISTAKES: [(&str, &str, &str); 10] = [
     ("address", "12A4", "a DL/T 645 address has 1 to 12 decimal digits"),
     ("address", "999999999999", "is the broadcast address and names no meter"),
@@ -57,7 +47,9 @@ struct Day {
 impl Day {
     fn begin() -> Self {
         let day = Self { folder: tempfile::tempdir().unwrap() };
-        std::fs::write(day.path("street.toml"), STREET).unwrap();
+        for file in ["street.toml", "meters-with-mistakes.csv"] {
+            std::fs::copy(binaries::root().join("config/first-day").join(file), day.path(file)).unwrap();
+        }
         // The README serves from the default address; a test may not fix a port.
         std::fs::write(day.path("hes.toml"), "[api]\nlisten = \"127.0.0.1:0\"\n").unwrap();
         day
@@ -94,7 +86,6 @@ fn the_first_day_of_the_readme_works_as_written() {
         running.line();
         started.push(running);
     }
-    break_ten_rows(&day.path("street/meters.csv"), &day.path("meters-with-mistakes.csv"));
 
     let [areas, channels, meters] = block("import");
     for line in [areas, channels] {
@@ -245,16 +236,4 @@ fn shown_after(mark: &str) -> Vec<String> {
 /// Which row, from 1 as the first under the head line, has the mistake of this number.
 fn mistaken_line(number: usize) -> usize {
     11 + number * 97
-}
-
-fn break_ten_rows(from: &Path, to: &Path) {
-    let text = std::fs::read_to_string(from).unwrap();
-    let mut rows: Vec<Vec<String>> = text.lines().map(|line| line.split(',').map(str::to_owned).collect()).collect();
-    assert_eq!(rows.len(), 1001);
-    for (number, (column, found, _)) in MISTAKES.iter().enumerate() {
-        let at = rows[0].iter().position(|name| name == column).unwrap();
-        rows[mistaken_line(number)][at] = (*found).to_owned();
-    }
-    let lines: Vec<String> = rows.iter().map(|row| row.join(",")).collect();
-    std::fs::write(to, lines.join("\n") + "\n").unwrap();
 }
