@@ -80,6 +80,24 @@ fn apparent_power_against_the_direction_is_below_zero() {
     );
 }
 
+/// Between them nothing stands that tells one from the next: only a block of the right length has words.
+#[test]
+fn status_words_are_told_apart_in_a_block_of_their_length_only() {
+    for (bytes, words) in [(14, 7), (18, 8), (6, 1), (12, 1), (13, 1), (15, 1), (16, 1), (20, 1), (21, 1)] {
+        let mut frame = vec![0x68, 1, 0, 0, 0, 0, 0, 0x68, 0x91, 4 + bytes];
+        frame.extend([0xFF_u8, 0x05, 0x00, 0x04].map(|byte| byte.wrapping_add(0x33)));
+        frame.extend(vec![0x33; usize::from(bytes)]);
+        frame.push(frame.iter().fold(0, |sum: u8, byte| sum.wrapping_add(*byte)));
+        frame.push(0x16);
+        let found = explain(&frame.iter().map(|byte| format!("{byte:02X}")).collect::<String>());
+        let items = found["items"].as_array().unwrap();
+        assert_eq!(items.len(), words, "{bytes} bytes: {items:?}");
+        let names =
+            items.iter().filter(|item| item["name"].as_str().is_some_and(|name| name.starts_with("run_status_")));
+        assert_eq!(names.count(), if words == 1 { 0 } else { 7 }, "{bytes} bytes: {items:?}");
+    }
+}
+
 #[test]
 fn bad_lines_are_explained_as_such_and_stop_nothing() {
     for (line, kind) in [

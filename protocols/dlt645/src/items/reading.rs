@@ -151,7 +151,11 @@ impl<'a> Readings<'a> {
             Some((found, Layout::Parts { position, dimension, separator })) => match items.dimensions.get(*dimension) {
                 Some(dimension) => {
                     let (places, position, separator) = (found.places, *position, *separator);
-                    compound(Source::Parts(Parts { data, places, position, dimension, next: 0, separator }))
+                    let parts = Parts { data, places, position, dimension, next: 0, separator };
+                    match parts.may_be_cut(items) {
+                        true => compound(Source::Parts(parts)),
+                        false => (Source::None, Run::whole(items, RunState::Malformed, data)),
+                    }
                 }
                 None => raw(),
             },
@@ -335,6 +339,25 @@ impl<'a> Parts<'a> {
             });
         }
         None
+    }
+
+    /// Whether it is known where each part ends. Without separators only the whole length tells: where it is another, so is
+    /// what each byte means. The last part may be missing, as in the status words of meters made before the eighth.
+    fn may_be_cut(&self, items: &Items) -> bool {
+        if self.separator.is_some() {
+            return true;
+        }
+        let mut ends = (0, 0);
+        for value in (0..self.dimension.len()).filter_map(|index| self.dimension.value(index)) {
+            let mut places = self.places;
+            let Some(place) = places.get_mut(self.position) else { return false };
+            *place = value;
+            let Some(Layout::Fields(row)) = items.find_places(places).map(|found| &found.entry.layout) else {
+                return false;
+            };
+            ends = (ends.1, ends.1 + row.bytes);
+        }
+        self.data.len() == ends.1 || self.data.len() == ends.0
     }
 
     /// The bytes of the next part, without its separator.
