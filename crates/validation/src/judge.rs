@@ -128,7 +128,7 @@ fn judge_succession(
     let mut line = Line::new(succession, values, known);
     let before_anchors = line.bounds.is_empty() && !confirmed.contains(&true);
     line.find_longest_runs();
-    let mut verdicts: Vec<_> = (0..values.len()).map(|i| line.verdict(i)).collect();
+    let mut verdicts = line.verdicts();
     let alone = verdicts.iter().filter(|verdict| verdict.is_none()).count() < 2;
     if before_anchors && alone {
         for verdict in &mut verdicts {
@@ -199,20 +199,33 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// Good when the value is in every longest run; else the rule that keeps it out.
-    fn verdict(&self, i: usize) -> Option<Rule> {
+    /// For each value: good when it is in every longest run; else the rule that keeps it out.
+    fn verdicts(&self) -> Vec<Option<Rule>> {
+        let longest = self.up_to.iter().copied().max().unwrap_or(0);
+        let in_one = |j: usize| self.up_to[j] > 0 && self.up_to[j] + self.from[j] - 1 == longest;
+        let in_longest: Vec<_> = (0..self.values.len()).filter(|&j| in_one(j)).collect();
+        // Values in longest runs that stand at the same place of theirs are rivals. A day of points is judged at once, so
+        // they are counted rather than looked for from each value.
+        let mut at_place = vec![0; longest + 1];
+        for &j in &in_longest {
+            at_place[self.up_to[j]] += 1;
+        }
+        (0..self.values.len())
+            .map(|i| self.verdict(i, in_one(i) && at_place[self.up_to[i]] == 1, &in_longest))
+            .collect()
+    }
+
+    fn verdict(&self, i: usize, in_every_longest: bool, in_longest: &[usize]) -> Option<Rule> {
         if let Err(rule) = self.against_bounds(&self.values[i]) {
             return Some(rule);
         }
-        let longest = self.up_to.iter().copied().max().unwrap_or(0);
-        let in_one = |j: usize| self.up_to[j] > 0 && self.up_to[j] + self.from[j] - 1 == longest;
-        let rivals = (0..self.values.len()).any(|j| j != i && in_one(j) && self.up_to[j] == self.up_to[i]);
-        if in_one(i) && !rivals {
+        if in_every_longest {
             return None;
         }
-        let contradicted = (0..self.values.len())
-            .filter(|&j| j != i && in_one(j))
-            .map(|j| (j.min(i), j.max(i)))
+        let contradicted = in_longest
+            .iter()
+            .filter(|&&j| j != i)
+            .map(|&j| (j.min(i), j.max(i)))
             .find_map(|(earlier, later)| self.succession.check(&self.values[earlier], &self.values[later]).err());
         Some(contradicted.unwrap_or(Rule::Backwards))
     }
