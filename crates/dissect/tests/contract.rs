@@ -1,8 +1,10 @@
 //! The contract of `hes decode`: every published frame explained key by key, and every output as the schema says.
 #![expect(clippy::unwrap_used, reason = "a test that fails panics")]
 
+mod expected;
 mod schema;
 
+use self::expected::check;
 use hes_dissect::{Dialect, Fields, Options, Secrets, decode, decode_line, redacted};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -18,24 +20,6 @@ fn vectors() -> impl Iterator<Item = &'static str> {
 
 fn explain(line: &str) -> Value {
     serde_json::to_value(decode_line(line, &Options::PERSON)).unwrap()
-}
-
-/// What is expected of a key is there; objects key by key, lists entry by entry, and nothing left over in lists.
-fn check(path: &str, expected: &Value, found: &Value) {
-    match (expected, found) {
-        (Value::Object(expected), _) => {
-            for (key, expected) in expected {
-                check(&format!("{path}.{key}"), expected, found.get(key).unwrap_or(&Value::Null));
-            }
-        }
-        (Value::Array(expected), Value::Array(found)) => {
-            assert_eq!(expected.len(), found.len(), "{path}: {found:?}");
-            for (at, (expected, found)) in expected.iter().zip(found).enumerate() {
-                check(&format!("{path}[{at}]"), expected, found);
-            }
-        }
-        _ => assert_eq!(expected, found, "{path}"),
-    }
 }
 
 #[test]
@@ -84,12 +68,8 @@ fn apparent_power_against_the_direction_is_below_zero() {
 #[test]
 fn status_words_are_told_apart_in_a_block_of_their_length_only() {
     for (bytes, words) in [(14, 7), (18, 8), (6, 1), (12, 1), (13, 1), (15, 1), (16, 1), (20, 1), (21, 1)] {
-        let mut frame = vec![0x68, 1, 0, 0, 0, 0, 0, 0x68, 0x91, 4 + bytes];
-        frame.extend([0xFF_u8, 0x05, 0x00, 0x04].map(|byte| byte.wrapping_add(0x33)));
-        frame.extend(vec![0x33; usize::from(bytes)]);
-        frame.push(frame.iter().fold(0, |sum: u8, byte| sum.wrapping_add(*byte)));
-        frame.push(0x16);
-        let found = explain(&frame.iter().map(|byte| format!("{byte:02X}")).collect::<String>());
+        let data = [vec![0xFF, 0x05, 0x00, 0x04], vec![0; bytes]].concat();
+        let found = explain(&hex(&masked(0x91, &data)));
         let items = found["items"].as_array().unwrap();
         assert_eq!(items.len(), words, "{bytes} bytes: {items:?}");
         let names =
@@ -143,6 +123,50 @@ fn passwords_are_hidden_everywhere_where_they_must_not_be_shown() {
     assert_eq!(redacted(&bytes, None), TRIP.replace(&masked, "******"));
     let shown = explain(TRIP);
     assert_eq!(shown["password"], "020637");
+}
+
+/// A frame with these data before the mask.
+fn masked(control: u8, data: &[u8]) -> Vec<u8> {
+    frame([1, 0, 0, 0, 0, 0], control, &data.iter().map(|byte| byte.wrapping_add(0x33)).collect::<Vec<_>>())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02X}")).collect()
+}
+
+#[test]
+fn passwords_in_frames_of_another_form_and_in_damaged_ones_are_hidden_too() {
+    const PASSWORD: [u8; 3] = [0x56, 0x34, 0x12];
+    let with = |before: &[u8], after: &[u8]| [before, &PASSWORD, after].concat();
+    let relay_longer = masked(0x1C, &with(&[0x02], &[0; 24]));
+    let mut damaged = masked(0x1C, &with(&[0x02], &[0; 12]));
+    *damaged.last_mut().unwrap() = 0x17;
+    let noise_before = [&[0x00, 0x16][..], &damaged].concat();
+    let cut_short = masked(0x14, &with(&[0x01, 0x01, 0x00, 0x04, 0x02], &[0; 6]))[..20].to_vec();
+    let frames = [
+        relay_longer,
+        damaged,
+        noise_before,
+        cut_short,
+        masked(0x3C, &with(&[0x02], &[0; 12])),
+        masked(0x14, &with(&[0x01, 0x01, 0x00, 0x04, 0x02], &[])),
+        masked(0x14, &with(&[0x01, 0x0C, 0x00, 0x04, 0x02, 0, 0, 0, 1, 0, 0, 0, 0x02], &[])),
+        masked(0x18, &with(&[0x01, 0x0C, 0x00, 0x04, 0x02], &[0; 9])),
+        masked(0x19, &with(&[0x02], &[])),
+        masked(0x98, &with(&[0x02, 0x02], &[])),
+        masked(0x04, &with(&[0x10, 0xC0], &[])),
+    ];
+    let on_the_wire = hex(&PASSWORD.map(|byte| byte.wrapping_add(0x33)));
+    for bytes in frames {
+        let text = serde_json::to_string(&decode_line(&hex(&bytes), &Options::RECORD)).unwrap();
+        for shown in [text, redacted(&bytes, None)] {
+            for secret in [on_the_wire.as_str(), "563412", "123456"] {
+                assert!(!shown.contains(secret), "{secret} of {} in {shown}", hex(&bytes));
+            }
+        }
+    }
+    let read = masked(0x11, &[0x00, 0x00, 0x01, 0x00]);
+    assert_eq!(redacted(&read[..12], None), hex(&read[..12]), "what carries no password is shown as it came");
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! The contract of `hes decode dlms`: every published vector explained key by key, and every output as the schema says.
 #![expect(clippy::unwrap_used, reason = "a test that fails panics")]
 
+mod expected;
 mod schema;
 
+use self::expected::check;
 use hes_dissect::dlms::{CipherKeys, Decoded, Layer, Options, decode, decode_line};
 use hes_dissect::{Fields, Secrets};
 use proptest::prelude::*;
@@ -23,24 +25,6 @@ fn vectors() -> impl Iterator<Item = (&'static str, Value)> {
 /// Of proofs of who somebody is, a line has the tag alone: what it proves stands in the expectation.
 fn is_proof(vector: &Value) -> bool {
     vector["expect"]["op"] == "gmac"
-}
-
-/// What is expected of a key is there; objects key by key, lists entry by entry, and nothing left over in lists.
-fn check(path: &str, expected: &Value, found: &Value) {
-    match (expected, found) {
-        (Value::Object(expected), _) => {
-            for (key, expected) in expected {
-                check(&format!("{path}.{key}"), expected, found.get(key).unwrap_or(&Value::Null));
-            }
-        }
-        (Value::Array(expected), Value::Array(found)) => {
-            assert_eq!(expected.len(), found.len(), "{path}: {found:?}");
-            for (at, (expected, found)) in expected.iter().zip(found).enumerate() {
-                check(&format!("{path}[{at}]"), expected, found);
-            }
-        }
-        _ => assert_eq!(expected, found, "{path}"),
-    }
 }
 
 #[test]

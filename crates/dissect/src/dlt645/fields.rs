@@ -3,7 +3,9 @@
 use std::ops::Range;
 
 use hes_dlt645::items::{Value, items};
-use hes_dlt645::{Answer, Authority, Command, Data, DataId, DateTime, Dialect, Direction, Frame, RelayCommand};
+use hes_dlt645::{
+    Answer, Authority, Command, Control, Data, DataId, DateTime, Dialect, Direction, Frame, RelayCommand, Service,
+};
 
 use super::labels;
 use super::meaning::{minute, reading_label, record_count};
@@ -12,7 +14,7 @@ use crate::Secrets;
 use crate::decoded::{Field, Label};
 
 /// Bytes from the first start byte to the data.
-const HEADER: usize = 10;
+pub(super) const HEADER: usize = 10;
 
 /// Every field of a whole frame, in wire order.
 pub(super) fn fields(bytes: &[u8], frame: &Frame<'_>, dialect: Dialect, secrets: Secrets) -> Vec<Field> {
@@ -33,12 +35,30 @@ pub(super) fn fields(bytes: &[u8], frame: &Frame<'_>, dialect: Dialect, secrets:
     tiles.finish()
 }
 
+/// Whether frames of this control byte carry passwords, in either edition: one whose form is not known is hidden whole.
+pub(super) fn carries_password(control: Control) -> bool {
+    use Service::{ChangePassword, ClearDemand, ClearEvents, ClearMeter, Relay, Write};
+    [Dialect::V2007, Dialect::V1997]
+        .iter()
+        .filter_map(|dialect| dialect.service(control.function()))
+        .any(|service| matches!(service, Write | ChangePassword | ClearDemand | ClearMeter | ClearEvents | Relay))
+}
+
+/// Whether what is written to this item is a password: 04000C01 to 04000C0A, one a level.
+pub(super) fn is_password(item: DataId) -> bool {
+    matches!(item, DataId::V2007(0x0400_0C00..=0x0400_0CFF))
+}
+
 /// Where passwords stand in the data of a frame.
 pub(super) fn passwords(frame: &Frame<'_>, dialect: Dialect) -> Vec<Range<usize>> {
     let after = |at: usize| at + 1..at + 4;
     let item = dialect.item_bytes();
+    let whole = 0..frame.data.len();
     match frame.control.direction() {
         Direction::Request => match Command::parse(dialect, frame) {
+            Command::Write { item: named, value, .. } if is_password(named) => {
+                vec![after(item), whole.end - value.len()..whole.end]
+            }
             Command::Write { .. } => vec![after(item)],
             Command::ChangePassword { item: named, .. } => {
                 let at = if named.is_some() { item } else { 0 };
@@ -46,10 +66,12 @@ pub(super) fn passwords(frame: &Frame<'_>, dialect: Dialect) -> Vec<Range<usize>
             }
             Command::ClearDemand { .. } | Command::ClearMeter { .. } | Command::ClearEvents { .. } => vec![after(0)],
             Command::Relay(_) => vec![after(0)],
+            Command::Other { .. } if carries_password(frame.control) => vec![whole],
             _ => Vec::new(),
         },
         Direction::Answer => match Answer::parse(dialect, frame) {
             Answer::PasswordChanged { .. } => vec![after(0)],
+            Answer::Other { .. } if carries_password(frame.control) => vec![whole],
             _ => Vec::new(),
         },
     }
@@ -112,7 +134,11 @@ fn lay_command(tiles: &mut Tiles<'_>, command: &Command<'_>, dialect: Dialect) {
         Command::Write { item, authority, value } => {
             lay_item(tiles, *item);
             lay_authority(tiles, authority);
-            tiles.lay(value.len(), "value", value.to_string(), Label::new("Value written", "写入数据"));
+            let (text, label) = (value.to_string(), Label::new("Value written", "写入数据"));
+            match is_password(*item) {
+                true => tiles.lay_secret(value.len(), "value", text, label),
+                false => tiles.lay(value.len(), "value", text, label),
+            }
         }
         Command::WriteAddress { address } => {
             tiles.lay(6, "new_address", address.to_string(), Label::new("New address", "新地址"));
@@ -170,13 +196,21 @@ fn lay_command(tiles: &mut Tiles<'_>, command: &Command<'_>, dialect: Dialect) {
                 Label::new("Opaque security data", "安全认证数据"),
             );
         }
-        Command::Other { data, .. } => {
+        Command::Other { control, data } => {
             let label = match dialect {
                 Dialect::V2007 => Label::new("Data of no known form", "未知格式数据"),
                 Dialect::V1997 => Label::new("Data of no known form (1997)", "未知格式数据(1997)"),
             };
-            tiles.lay(data.len(), "data", data.to_string(), label);
+            lay_unknown(tiles, *control, *data, label);
         }
+    }
+}
+
+/// Data whose form is not known, which may hold a password somewhere.
+fn lay_unknown(tiles: &mut Tiles<'_>, control: Control, data: Data<'_>, label: Label) {
+    match carries_password(control) {
+        true => tiles.lay_secret(data.len(), "data", data.to_string(), label),
+        false => tiles.lay(data.len(), "data", data.to_string(), label),
     }
 }
 
@@ -236,8 +270,8 @@ fn lay_answer(tiles: &mut Tiles<'_>, answer: &Answer<'_>) {
             let len = if errors.bits() > 0xFF { 2 } else { 1 };
             tiles.lay(len, "error", names.join(", "), label);
         }
-        Answer::Other { data, .. } => {
-            tiles.lay(data.len(), "data", data.to_string(), Label::new("Data of no known form", "未知格式数据"));
+        Answer::Other { control, data } => {
+            lay_unknown(tiles, control, data, Label::new("Data of no known form", "未知格式数据"));
         }
     }
 }

@@ -104,7 +104,8 @@ impl About<'_> {
             Command::Write { item, authority, value } => {
                 self.item(item);
                 self.authority(&authority);
-                self.out.value = Some(value.to_string());
+                let hidden = self.secrets == Secrets::Hidden && super::fields::is_password(item);
+                self.out.value = Some(if hidden { STARS.to_owned() } else { value.to_string() });
             }
             Command::WriteAddress { address } => self.out.address = Some(address.to_string()),
             Command::BroadcastTime { time } => self.out.time = Some(time.to_string()),
