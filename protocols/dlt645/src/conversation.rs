@@ -5,7 +5,9 @@
 //! they are taken for the open question: whoever builds a verdict on one must ask again, and whoever carries the bytes must
 //! not ask while an older answer may still be under way.
 
-use crate::{Address, Answer, Command, Data, DataId, DateTime, Dialect, Direction, Errors, Follow, Frame, Service};
+use crate::{
+    Address, Answer, Command, Control, Data, DataId, DateTime, Dialect, Direction, Errors, Follow, Frame, Service,
+};
 
 /// What a frame was to the open question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,8 +121,17 @@ impl Conversation {
                     self.take(data, follow)
                 }
             }
+            // No reason that could be read, but a refusal: waiting on would tell no more.
+            Answer::Other { control, .. } if control.is_abnormal() && self.is_of_ours(control) => {
+                self.state = State::Over;
+                Heard::Refused(Errors::new(self.dialect, 0))
+            }
             _ => Heard::Foreign(Mismatch::Service),
         }
+    }
+
+    fn is_of_ours(&self, control: Control) -> bool {
+        self.dialect.service(control.function()) == Some(self.service())
     }
 
     fn is_asked(&self, from: Address) -> bool {
@@ -160,11 +171,25 @@ impl Conversation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Control, Envelope, MAX_FRAME};
+    use crate::{Envelope, MAX_FRAME};
     use proptest::prelude::*;
 
     const ITEM: DataId = DataId::V2007(0x0506_FF01);
     const METER: Address = Address([1, 2, 3, 4, 5, 6]);
+
+    #[test]
+    fn a_refusal_whose_reason_has_not_its_form_is_a_refusal_without_a_reason() {
+        for (control, data, refused) in
+            [(0xD1, vec![], true), (0xD1, vec![0x35, 0x35], true), (0xF1, vec![], true), (0xD2, vec![], false)]
+        {
+            let mut conversation = Conversation::new(Dialect::V2007, METER, ITEM, 1000);
+            let frame = Frame { wake_bytes: 0, address: METER, control: Control(control), data: Data::masked(&data) };
+            match conversation.offer(&frame) {
+                Heard::Refused(errors) => assert!(refused && !errors.no_such_data() && errors.bits() == 0),
+                heard => assert!(!refused, "{control:02X}: {heard:?}"),
+            }
+        }
+    }
 
     fn offer(conversation: &mut Conversation, from: Address, answer: Answer<'_>) -> Heard {
         let mut out = [0; MAX_FRAME];
