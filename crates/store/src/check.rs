@@ -144,7 +144,7 @@ impl Store {
                 let missing: i64 = sqlx::query(
                     "SELECT count(*) FROM json_each(?) AS e WHERE NOT EXISTS (SELECT 1 FROM exchange WHERE id = e.value)",
                 )
-                .bind(crate::commit::json(&wanted)?)
+                .bind(crate::rows::json(&wanted)?)
                 .fetch_one(&mut *db)
                 .await?
                 .try_get(0)?;

@@ -3,7 +3,7 @@
 use hes_model::UtcMicros;
 use sqlx::Row;
 
-use crate::commit::short;
+use crate::failures::short;
 use crate::gate::{Durability, Urgency};
 use crate::{Store, StoreError};
 

@@ -14,10 +14,10 @@ use sqlx::sqlite::SqliteRow;
 
 use crate::archive::population;
 use crate::calendar::{day_number, slot_from_seconds};
-use crate::commit::json;
 use crate::names::parse_name;
 use crate::plans::Version;
 use crate::readings::{ReadingVersion, reading_columns, version};
+use crate::rows::json;
 use crate::slots::due_at;
 use crate::{Store, StoreError};
 

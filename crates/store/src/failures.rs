@@ -6,10 +6,12 @@ use sqlx::sqlite::SqliteRow;
 
 use crate::archive::STILL;
 use crate::codes::class_from_code;
-use crate::commit::short;
 use crate::gate::{Durability, Urgency};
 use crate::names::parse_name;
 use crate::{Store, StoreError};
+
+/// Longest stored detail of a failure, in characters.
+const DETAIL_MAX: usize = 200;
 
 /// A failed attempt as it was stored.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -215,4 +217,8 @@ impl Store {
 
 pub(crate) fn parse_kind(code: &str) -> Result<FailureKind, StoreError> {
     FailureKind::from_code(code).ok_or_else(|| StoreError::corrupt(format!("cause {code:?}")))
+}
+
+pub(crate) fn short(detail: &str) -> String {
+    detail.chars().take(DETAIL_MAX).collect()
 }

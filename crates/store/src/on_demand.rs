@@ -12,9 +12,9 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 use tokio::sync::watch;
 
-use crate::commit::json;
 use crate::gate::{Durability, Urgency};
 use crate::records::{ClockReading, OnDemandId};
+use crate::rows::json;
 use crate::{Store, StoreError};
 
 /// On-demand reads that may be open on one channel; more are refused, as a person would wait too long for them.

@@ -6,8 +6,8 @@ use sqlx::Row;
 
 use crate::archive::{BEGINNING, STILL};
 use crate::calendar::{day_from_number, day_number};
-use crate::commit::json;
 use crate::gate::{Durability, Urgency};
+use crate::rows::json;
 use crate::{Store, StoreError};
 
 /// A plan as it stood during some days.

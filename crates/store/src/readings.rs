@@ -13,8 +13,8 @@ use sqlx::sqlite::SqliteRow;
 use crate::block::{Block, Point};
 use crate::calendar::{clock_from_seconds, day_number, slot_from_seconds};
 use crate::codes::{quality_from_rules, series_code, series_from_code, value_from_code};
-use crate::commit::json;
 use crate::names::Names;
+use crate::rows::json;
 use crate::slots::{Grid, distinct};
 use crate::{Store, StoreError};
 

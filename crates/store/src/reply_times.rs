@@ -6,8 +6,8 @@ use hes_model::{ChannelName, MeterId};
 use sqlx::Row;
 
 use crate::archive::STILL;
-use crate::commit::json;
 use crate::gate::{Durability, Urgency};
+use crate::rows::json;
 use crate::{Store, StoreError};
 
 /// A meter's last reply times, oldest first.

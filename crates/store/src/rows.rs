@@ -1,4 +1,4 @@
-//! Inserts of many rows by one prepared statement.
+//! Many rows by one statement: by inserts of many rows, or as one JSON text that the statement takes apart.
 
 use sqlx::query_builder::Separated;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
@@ -28,6 +28,11 @@ pub(crate) async fn insert<'a, R>(
         rows = rest;
     }
     Ok(inserted)
+}
+
+/// Rows as one text for `json_each`, and whatever else a column holds as JSON.
+pub(crate) fn json<T: serde::Serialize>(value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|e| StoreError::corrupt(e.to_string()))
 }
 
 #[cfg(test)]

@@ -13,10 +13,10 @@ use crate::archive::population::{self, MeterOnDay, in_scope};
 use crate::block::Block;
 use crate::calendar::{day_number, slot_seconds};
 use crate::codes::series_code;
-use crate::commit::json;
 use crate::failures::parse_kind;
 use crate::plans::Version;
 use crate::records::Slot;
+use crate::rows::json;
 use crate::slots::{Grid, complete_at, distinct, due_at, times_on};
 use crate::{Store, StoreError};
 

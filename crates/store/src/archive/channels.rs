@@ -4,9 +4,9 @@ use hes_model::{ChannelConfig, ChannelName, Endpoint};
 use sqlx::Row;
 
 use super::{Conflict, ImportReport, Refusal};
-use crate::commit::json;
 use crate::gate::{Durability, Urgency};
 use crate::names::parse_name;
+use crate::rows::json;
 use crate::{Store, StoreError};
 
 impl Store {

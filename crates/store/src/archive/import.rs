@@ -14,8 +14,8 @@ use sqlx::{Row, SqliteConnection};
 
 use super::{BEGINNING, ImportReport, Refusal, Remark, STILL, each};
 use crate::calendar::day_number;
-use crate::commit::json;
 use crate::gate::{Durability, Urgency};
+use crate::rows::json;
 use crate::secrets::Vault;
 use crate::{Calendar, Store, StoreError};
 

@@ -21,7 +21,7 @@ pub use refusal::{Conflict, Refusal, Remark};
 use sqlx::SqliteConnection;
 
 use crate::StoreError;
-use crate::commit::json;
+use crate::rows::json;
 
 /// "Still": the end of a period that has none. 2^53 - 1, which JSON readers keep exact.
 pub(crate) const STILL: i64 = 9_007_199_254_740_991;

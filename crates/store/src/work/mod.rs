@@ -22,11 +22,12 @@ use self::settled::Settled;
 use crate::archive::STILL;
 use crate::calendar::{day_from_number, day_number, slot_seconds};
 use crate::codes::series_code;
-use crate::commit::{self, BlockKey, PROBE_AFTER_DAYS, json};
+use crate::commit::{self, BlockKey, PROBE_AFTER_DAYS};
 use crate::failures::parse_kind;
 use crate::gate::{Durability, Turn, Urgency};
 use crate::plans::Version;
 use crate::records::Slot;
+use crate::rows::json;
 use crate::slots::{Grid, complete_at, distinct, due_at, times_on};
 use crate::{MemoryDepth, Store, StoreError};
 

@@ -9,7 +9,7 @@ use sqlx::Row;
 use crate::block::Block;
 use crate::calendar::day_number;
 use crate::codes::series_code;
-use crate::commit::json;
+use crate::rows::json;
 use crate::slots::Grid;
 use crate::{Store, StoreError};
 
