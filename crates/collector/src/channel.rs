@@ -18,13 +18,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::agenda::{Agenda, Extent, What, Work};
 use crate::batch::{Asked, batches};
+use crate::broadcast::{Watch, broadcast};
 use crate::config::CollectorConfig;
 use crate::drift::{Checks, Drift, Next, Verdict};
 use crate::host_clock::{HostClock, Proof};
 use crate::job::{Cause, Desk, Job, Report};
 use crate::ledger::{Alert, Ledger, Metered};
 use crate::metrics::CollectorMetrics;
-use crate::notebook::wall_clock;
+use crate::notebook::{Notebook, wall_clock};
 use crate::silence::Silence;
 use crate::status::StatusBoard;
 use crate::turnstile::{LinkState, MeterKey, Turnstile};
@@ -540,13 +541,10 @@ impl Channel {
     }
 
     fn start_broadcast(&mut self, meter: Arc<Metered>) {
-        let mut link = self.turnstile.link(MeterKey::Everyone, Class::Clock);
-        let (zone, wake_up) = (self.desk.zone.clone(), self.desk.wake_up);
-        let task = async move {
-            let mut notes = crate::notebook::Notebook::new(zone, wake_up);
-            let sent = hes_driver::perform(&meter.spec, &Request::BroadcastTime, &mut link, &mut notes).await;
-            Done::Broadcast(sent.map(|()| wall_clock()))
-        };
+        let link = self.turnstile.link(MeterKey::Everyone, Class::Clock);
+        let notes = Notebook::new(self.desk.zone.clone(), self.desk.wake_up);
+        let watch = Watch { clock: self.clock.clone(), board: self.shared.board.clone() };
+        let task = async move { Done::Broadcast(broadcast(&meter.spec, link, watch, notes).await) };
         let task = self.tasks.spawn(task).id();
         self.running.insert(task, About::Broadcast);
     }

@@ -55,7 +55,7 @@ impl Proof {
 }
 
 /// Watches the host's clock. Time is an argument; it reads no clock itself.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct HostClock {
     config: ClockConfig,
     last: Option<(UtcMicros, Instant)>,

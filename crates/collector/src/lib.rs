@@ -5,6 +5,7 @@
 
 mod agenda;
 mod batch;
+mod broadcast;
 mod channel;
 mod clock_sync;
 mod collector;
