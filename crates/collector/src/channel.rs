@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hes_model::{ChannelConfig, Class, ClockSync, Failure, FailureKind, MeterId, Request, Series, UtcMicros};
-use hes_store::{Age, OnDemandFailure, OnDemandId, OnDemandRead, Store, StoreError};
+use hes_store::{Age, OnDemandFailure, OnDemandId, OnDemandRead, Store, StoreError, TakenRead};
 use hes_validation::Identity;
 use jiff::civil::Date;
 use tokio::task::JoinSet;
@@ -214,7 +214,7 @@ impl Channel {
         self.agenda.replace(found.work.into_iter().filter(|work| !waits(work)).collect());
         self.next_retry = found.next_retry;
         self.next_look = self.last_look + self.until_next_look(now);
-        self.shared.store.expire_reads(now).await?;
+        self.shared.store.expire_reads(now, std::time::Instant::now()).await?;
         self.note_outage(now).await?;
         self.sync_clocks(now).await
     }
@@ -341,13 +341,14 @@ impl Channel {
         if room == 0 {
             return Ok(());
         }
-        for read in self.shared.store.take_reads(&self.config.name, wall_clock(), room).await? {
-            self.start_read(read).await?;
+        let at = std::time::Instant::now();
+        for taken in self.shared.store.take_reads(&self.config.name, wall_clock(), at, room).await? {
+            self.start_read(taken).await?;
         }
         Ok(())
     }
 
-    async fn start_read(&mut self, read: OnDemandRead) -> Result<(), StoreError> {
+    async fn start_read(&mut self, TakenRead { read, left }: TakenRead) -> Result<(), StoreError> {
         hes_failpoint::hit("collector.channel.read_taken");
         if !self.meters.contains_key(&read.meter) {
             // It may have come to the channel after our last look at the archive.
@@ -359,7 +360,6 @@ impl Channel {
         };
         match self.asked_by(&read) {
             Ok((asked, series)) => {
-                let left = Duration::from_micros(read.deadline.since(wall_clock()).max(0).unsigned_abs());
                 let until = Some((read.id, left));
                 self.start(Job::of_read(meter, read.id, read.request, asked, series), until);
                 Ok(())

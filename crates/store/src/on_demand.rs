@@ -2,7 +2,7 @@
 //!
 //! A row outlives a restart: what was running when the process ended is queued again until its deadline.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hes_model::{
     CapturedAt, ChannelName, Failure, FailureKind, MeterClock, MeterId, Obis, Observed, Quality, Reading, ReceivedAt,
@@ -12,6 +12,7 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 use tokio::sync::watch;
 
+use crate::deadlines::span;
 use crate::gate::{Durability, Urgency};
 use crate::records::{ClockReading, OnDemandId};
 use crate::rows::json;
@@ -156,26 +157,21 @@ pub struct OnDemandRead {
     pub failures: Vec<OnDemandFailure>,
 }
 
-/// What a channel may take up. The index has the open reads only, and it is used only where that is said in its own words.
-macro_rules! due {
-    ($what:literal, $rest:literal) => {
-        concat!(
-            "SELECT ",
-            $what,
-            " FROM on_demand WHERE channel = ?1 AND state IN ('queued', 'running') AND state = 'queued' AND deadline_at > ?2 ",
-            $rest
-        )
-    };
+/// A read that was taken up, with the time it has left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakenRead {
+    /// The read.
+    pub read: OnDemandRead,
+    /// Until its deadline, whatever the wall clock shows.
+    pub left: Duration,
 }
-pub(crate) const DUE: &str = due!("1", "LIMIT 1");
-pub(crate) const TAKE: &str = concat!(
-    "UPDATE on_demand SET state = 'running', started_at = ?2 WHERE id IN (",
-    due!(
-        "id",
-        "ORDER BY id LIMIT ?3) RETURNING id, meter, request, requested_by, created_at, deadline_at, state, started_at,
-         finished_at, outcome, clock"
-    )
-);
+
+/// What waits on a channel. The index has the open reads only, and it is used only where that is said in its own words.
+pub(crate) const QUEUED: &str =
+    "SELECT id FROM on_demand WHERE channel = ? AND state IN ('queued', 'running') AND state = 'queued' ORDER BY id";
+pub(crate) const TAKE: &str = "UPDATE on_demand SET state = 'running', started_at = ? \
+    WHERE id IN (SELECT value FROM json_each(?)) AND state = 'queued' \
+    RETURNING id, meter, request, requested_by, created_at, deadline_at, state, started_at, finished_at, outcome, clock";
 
 impl Store {
     /// Queues a read of a meter for its channel. Refused as [`StoreError::Busy`] while too many wait there.
@@ -187,6 +183,7 @@ impl Store {
         now: UtcMicros,
         deadline: UtcMicros,
     ) -> Result<OnDemandId, StoreError> {
+        let asked = Instant::now();
         let mut turn = self.inner.gate.begin(Urgency::Urgent, Durability::Power).await?;
         let row = sqlx::query(
             "SELECT v.channel, (SELECT count(*) FROM on_demand AS o WHERE o.channel IS v.channel AND o.state IN ('queued', 'running'))
@@ -215,29 +212,43 @@ impl Store {
         .await?
         .try_get(0)?;
         turn.commit().await?;
+        self.inner.deadlines.set(OnDemandId(id), asked + span(now, deadline));
         self.on_demand_changed();
         Ok(OnDemandId(id))
     }
 
-    /// Takes up to `limit` queued reads of a channel, oldest first; they are running from then on.
+    /// Takes up to `limit` queued reads of a channel, oldest first; they are running from then on. `at` is now by the
+    /// monotonic clock, by which a read whose time is over is not taken.
     pub async fn take_reads(
         &self,
         channel: &ChannelName,
         now: UtcMicros,
+        at: Instant,
         limit: u32,
-    ) -> Result<Vec<OnDemandRead>, StoreError> {
+    ) -> Result<Vec<TakenRead>, StoreError> {
         let Some(channel) = self.inner.names.channels.id(channel) else { return Ok(Vec::new()) };
-        let due = sqlx::query(DUE).bind(channel).bind(now.0).fetch_optional(&self.inner.pool).await?;
-        if due.is_none() {
+        let deadlines = &self.inner.deadlines;
+        deadlines.learn(&self.inner.gate, now, at).await?;
+        let mut due = Vec::new();
+        for row in sqlx::query(QUEUED).bind(channel).fetch_all(&self.inner.pool).await? {
+            due.push(row.try_get::<i64, _>(0)?);
+        }
+        due.retain(|id| deadlines.left(OnDemandId(*id), at).is_some());
+        due.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        if due.is_empty() {
             return Ok(Vec::new());
         }
         let mut turn = self.inner.gate.begin(Urgency::Urgent, Durability::Process).await?;
-        let rows =
-            sqlx::query(TAKE).bind(channel).bind(now.0).bind(i64::from(limit)).fetch_all(turn.connection()).await?;
+        let rows = sqlx::query(TAKE).bind(now.0).bind(json(&due)?).fetch_all(turn.connection()).await?;
         turn.commit().await?;
         self.on_demand_changed();
-        let mut reads = rows.iter().map(on_demand).collect::<Result<Vec<_>, _>>()?;
-        reads.sort_by_key(|read| read.id);
+        let mut reads = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let read = on_demand(row)?;
+            let left = deadlines.left(read.id, at).unwrap_or_default();
+            reads.push(TakenRead { read, left });
+        }
+        reads.sort_by_key(|taken| taken.read.id);
         Ok(reads)
     }
 
@@ -260,6 +271,7 @@ impl Store {
         .execute(turn.connection())
         .await?;
         turn.commit().await?;
+        self.inner.deadlines.forget(id);
         self.on_demand_changed();
         Ok(())
     }
@@ -277,27 +289,33 @@ impl Store {
         Ok(())
     }
 
-    /// Ends every read whose deadline has passed before it was taken; tells how many there were. One that is running is
-    /// ended by whoever runs it, who knows the time that went by, not only what the wall clock shows.
-    pub async fn expire_reads(&self, now: UtcMicros) -> Result<u64, StoreError> {
-        let due = sqlx::query("SELECT 1 FROM on_demand WHERE state = 'queued' AND deadline_at <= ? LIMIT 1")
-            .bind(now.0)
-            .fetch_optional(&self.inner.pool)
-            .await?;
-        if due.is_none() {
+    /// Ends every read whose time was over by `at`, now by the monotonic clock, before it was taken; tells how many there
+    /// were. One that is running is ended by whoever runs it.
+    pub async fn expire_reads(&self, now: UtcMicros, at: Instant) -> Result<usize, StoreError> {
+        let deadlines = &self.inner.deadlines;
+        deadlines.learn(&self.inner.gate, now, at).await?;
+        let over = deadlines.over(at);
+        if over.is_empty() {
             return Ok(0);
         }
         let mut turn = self.inner.gate.begin(Urgency::Urgent, Durability::Process).await?;
-        let done = sqlx::query(
-            "UPDATE on_demand SET state = 'expired', finished_at = ?1, outcome = ?2 WHERE state = 'queued' AND deadline_at <= ?1",
+        let ended = sqlx::query(
+            "UPDATE on_demand SET state = 'expired', finished_at = ?, outcome = ?
+             WHERE id IN (SELECT value FROM json_each(?)) AND state = 'queued' RETURNING id",
         )
         .bind(now.0)
         .bind(deadline_passed("its deadline passed before the channel came to it")?)
-        .execute(turn.connection())
+        .bind(json(&over)?)
+        .fetch_all(turn.connection())
         .await?;
         turn.commit().await?;
-        self.on_demand_changed();
-        Ok(done.rows_affected())
+        for row in &ended {
+            deadlines.forget(OnDemandId(row.try_get(0)?));
+        }
+        if !ended.is_empty() {
+            self.on_demand_changed();
+        }
+        Ok(ended.len())
     }
 
     /// Ends a running read whose time is over.
@@ -312,6 +330,7 @@ impl Store {
         .execute(turn.connection())
         .await?;
         turn.commit().await?;
+        self.inner.deadlines.forget(id);
         self.on_demand_changed();
         Ok(())
     }

@@ -105,8 +105,7 @@ mod tests {
         let mut connection = empty(dir.path()).await;
         migrate(&mut connection, dir.path()).await.unwrap();
         for (statement, index) in [
-            (crate::on_demand::DUE, "on_demand_open"),
-            (crate::on_demand::TAKE, "on_demand_open"),
+            (crate::on_demand::QUEUED, "on_demand_open"),
             (crate::failures::OF_METER, "failure_by_meter"),
             (crate::events::OF_METER, "event_by_meter"),
             (crate::archive::meters::STAYS_OF_METER, "installation_by_meter"),

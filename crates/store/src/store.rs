@@ -10,6 +10,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 use sqlx::{ConnectOptions, Connection, Row, SqliteConnection};
 use tokio::sync::watch;
 
+use crate::deadlines::Deadlines;
 use crate::gate::Gate;
 use crate::metrics::Metrics;
 use crate::names::Names;
@@ -43,6 +44,7 @@ pub(crate) struct Inner {
     pub(crate) first_seq: i64,
     pub(crate) changes: watch::Sender<u64>,
     pub(crate) on_demand: watch::Sender<u64>,
+    pub(crate) deadlines: Deadlines,
     file: PathBuf,
     /// Held until the store is closed; the system releases it even after `kill -9`.
     lock: Mutex<Option<File>>,
@@ -103,6 +105,7 @@ impl Store {
             first_seq,
             changes: watch::Sender::new(0),
             on_demand: watch::Sender::new(0),
+            deadlines: Deadlines::default(),
             file,
             lock: Mutex::new(Some(lock)),
         };

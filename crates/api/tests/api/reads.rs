@@ -21,7 +21,7 @@ async fn ask(server: &Server) -> (String, ReadStatus) {
 /// What the channel's owner does when it comes to the read.
 async fn take(server: &Server) -> OnDemandRead {
     let now = UtcMicros::from(jiff::Timestamp::now());
-    server.store.take_reads(&"bus-1".parse().unwrap(), now, 1).await.unwrap().remove(0)
+    server.store.take_reads(&"bus-1".parse().unwrap(), now, std::time::Instant::now(), 1).await.unwrap().remove(0).read
 }
 
 #[tokio::test(flavor = "multi_thread")]

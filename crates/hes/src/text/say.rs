@@ -240,8 +240,8 @@ messages! {
         zh: "召测 {id} 在 {seconds} 秒内未结束,仍在服务器排队;可用 --wait 延长等待"
     }
     read_expired() {
-        en: "the read expired before its channel had a turn for it; see `hes status --channels`",
-        zh: "通道未轮到该召测即已过期;请看 `hes status --channels`"
+        en: "the read's time was over before everything was there; how its channel is: `hes status --channels`",
+        zh: "召测未及全部完成即已过期;通道状况请看 `hes status --channels`"
     }
     interval_unknown(minutes) {
         en: "interval {minutes} min is not one of 1, 5, 15, 30, 60",

@@ -1,6 +1,7 @@
 //! Readings: versions, evidence, queries, export.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use hes_model::{
     Class, Failure, FailureKind, NoValue, Observed, Quality, Reading, ReadingSeq, ReceivedAt, Series, Task, UtcMicros,
@@ -11,6 +12,8 @@ use jiff::tz::TimeZone;
 use proptest::prelude::*;
 
 use crate::bench::{Bench, EXPORT, IMPORT, TODAY, channel, record, row};
+
+const MINUTE: Duration = Duration::from_secs(60);
 
 fn all_of(meter: hes_model::MeterId, series: Series) -> ReadingQuery {
     ReadingQuery {
@@ -230,16 +233,16 @@ async fn an_on_demand_read_is_taken_once_and_ends_with_its_values() {
     let request = hes_model::Request::Instant { registers: vec![IMPORT] };
     let deadline = UtcMicros(bench.now().0 + 60_000_000);
     let id = bench.store.submit_read(meter, &request, "test", bench.now(), deadline).await.unwrap();
-    let taken = bench.store.take_reads(&channel("bus1"), bench.now(), 10).await.unwrap();
-    assert_eq!(taken.iter().map(|r| (r.id, r.request.clone())).collect::<Vec<_>>(), [(id, request.clone())]);
-    assert_eq!(bench.store.take_reads(&channel("bus1"), bench.now(), 10).await.unwrap(), []);
+    let taken = bench.store.take_reads(&channel("bus1"), bench.now(), Instant::now(), 10).await.unwrap();
+    assert_eq!(taken.iter().map(|t| (t.read.id, t.read.request.clone())).collect::<Vec<_>>(), [(id, request.clone())]);
+    assert_eq!(bench.store.take_reads(&channel("bus1"), bench.now(), Instant::now(), 10).await.unwrap(), []);
 
     // The process ends and starts again: the read is queued again.
     let bench = bench.reopen().await;
-    assert_eq!(bench.store.take_reads(&channel("bus1"), bench.now(), 10).await.unwrap().len(), 1);
+    assert_eq!(bench.store.take_reads(&channel("bus1"), bench.now(), Instant::now(), 10).await.unwrap().len(), 1);
     let waiter = tokio::spawn({
         let store = bench.store.clone();
-        async move { store.wait_for_read(id, std::time::Duration::from_secs(60)).await }
+        async move { store.wait_for_read(id, MINUTE).await }
     });
     let mut dialogue = record(vec![bench.reading(meter, Series::Instant, bench.midnight(TODAY), 77)]);
     (dialogue.on_demand, dialogue.plan, dialogue.class) = (Some(id), None, Class::OnDemand);
@@ -250,7 +253,7 @@ async fn an_on_demand_read_is_taken_once_and_ends_with_its_values() {
     assert_eq!(read.values.len(), 1);
 
     let late = bench.store.submit_read(meter, &request, "test", bench.now(), deadline).await.unwrap();
-    assert_eq!(bench.store.expire_reads(deadline).await.unwrap(), 1);
+    assert_eq!(bench.store.expire_reads(deadline, Instant::now() + MINUTE).await.unwrap(), 1);
     let failure = Failure::new(FailureKind::NoReply, "too late");
     bench.store.finish_read(late, &[OnDemandFailure { register: None, failure }], deadline).await.unwrap();
     let expired = bench.store.on_demand_read(late).await.unwrap().unwrap();
@@ -262,18 +265,61 @@ async fn a_read_under_way_ends_by_the_word_of_whoever_runs_it_and_is_queued_agai
     let bench = Bench::with_meters(1).await;
     let (meter, bus) = (bench.meter("M1").await, channel("bus1"));
     let request = hes_model::Request::Instant { registers: vec![IMPORT] };
-    let deadline = bench.now().plus(std::time::Duration::from_secs(60));
+    let deadline = bench.now().plus(MINUTE);
     let id = bench.store.submit_read(meter, &request, "test", bench.now(), deadline).await.unwrap();
     let state = async || bench.store.on_demand_read(id).await.unwrap().unwrap().state;
-    assert_eq!(bench.store.take_reads(&bus, bench.now(), 1).await.unwrap().len(), 1);
-    assert_eq!(bench.store.expire_reads(deadline).await.unwrap(), 0, "the wall clock alone ends nothing under way");
+    assert_eq!(bench.store.take_reads(&bus, bench.now(), Instant::now(), 1).await.unwrap().len(), 1);
+    let over = Instant::now() + MINUTE;
+    assert_eq!(bench.store.expire_reads(deadline, over).await.unwrap(), 0, "who runs it ends it");
     assert_eq!(state().await, OnDemandState::Running);
 
     bench.store.requeue_reads(&bus).await.unwrap();
     assert_eq!(state().await, OnDemandState::Queued);
-    assert_eq!(bench.store.take_reads(&bus, bench.now(), 1).await.unwrap().len(), 1);
+    assert_eq!(bench.store.take_reads(&bus, bench.now(), Instant::now(), 1).await.unwrap().len(), 1);
     bench.store.expire_read(id, deadline).await.unwrap();
     assert_eq!(state().await, OnDemandState::Expired);
+}
+
+#[tokio::test]
+async fn a_queued_read_is_as_old_as_the_time_that_went_by_whatever_the_wall_clock_shows() {
+    let bench = Bench::with_meters(1).await;
+    let (meter, bus) = (bench.meter("M1").await, channel("bus1"));
+    let request = hes_model::Request::Instant { registers: vec![IMPORT] };
+    let submit = async || {
+        let deadline = bench.now().plus(MINUTE);
+        bench.store.submit_read(meter, &request, "test", bench.now(), deadline).await.unwrap()
+    };
+    let (asked, day) = (Instant::now(), 86_400_000_000);
+    for jump in [day, -day] {
+        let wall = UtcMicros(bench.now().0 + jump);
+        let id = submit().await;
+        assert_eq!(bench.store.expire_reads(wall, asked).await.unwrap(), 0, "{jump}");
+        let taken = bench.store.take_reads(&bus, wall, asked + MINUTE / 2, 1).await.unwrap();
+        assert_eq!(taken.iter().map(|taken| taken.read.id).collect::<Vec<_>>(), [id], "{jump}");
+        assert!(taken[0].left >= MINUTE / 2, "{:?}", taken[0].left);
+        bench.store.finish_read(id, &[], wall).await.unwrap();
+
+        submit().await;
+        let over = Instant::now() + MINUTE;
+        assert_eq!(bench.store.take_reads(&bus, wall, over, 1).await.unwrap(), [], "{jump}");
+        assert_eq!(bench.store.expire_reads(wall, over).await.unwrap(), 1, "{jump}");
+        assert_eq!(bench.store.expire_reads(wall, over).await.unwrap(), 0, "{jump}");
+    }
+}
+
+#[tokio::test]
+async fn a_read_left_by_an_earlier_process_has_what_its_deadline_leaves_and_no_more_than_it_was_given() {
+    let request = hes_model::Request::Instant { registers: vec![IMPORT] };
+    for (seconds_since, left) in [(-3600, 60), (20, 40), (60, 0)] {
+        let bench = Bench::with_meters(1).await;
+        let (meter, asked) = (bench.meter("M1").await, bench.now());
+        bench.store.submit_read(meter, &request, "test", asked, asked.plus(MINUTE)).await.unwrap();
+        let bench = bench.reopen().await;
+        let now = UtcMicros(asked.0 + seconds_since * 1_000_000);
+        let taken = bench.store.take_reads(&channel("bus1"), now, Instant::now(), 1).await.unwrap();
+        let lefts: Vec<_> = taken.iter().map(|taken| taken.left.as_secs()).collect();
+        assert_eq!(lefts, if left == 0 { vec![] } else { vec![left] }, "{seconds_since}");
+    }
 }
 
 /// Everything that can happen to a slot, in the plainest form.
