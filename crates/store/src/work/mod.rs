@@ -49,7 +49,8 @@ const WATERMARK_LAG: Duration = Duration::from_secs(2 * 3600);
 pub enum Age {
     /// What is too old is given up.
     Counts,
-    /// The host's clock may be wrong: what seems too old is neither given up nor asked, and no watermark moves.
+    /// The host's clock may be wrong: what seems too old is neither given up nor asked, as is what its meter seems not to
+    /// have, and no watermark moves.
     Doubted,
 }
 
@@ -324,6 +325,12 @@ impl<'a> Pass<'a> {
                 if held.0 == i64::MAX { calendar.day_start(calendar.day_of(made)) } else { held }
             }
         };
+        let low = match self.query.age {
+            Age::Counts => low,
+            // What seems too old is left as it is, so it need not be looked at: by a clock that is years ahead that would be
+            // all of those years.
+            Age::Doubted => low.max(depth.horizon(&version.plan.task, self.query.now, calendar)),
+        };
         let low = low.max(from).max(first_stay);
         let until = match version.until_day {
             STILL => UtcMicros(i64::MAX),
@@ -392,7 +399,9 @@ impl<'a> Pass<'a> {
         let version = walk.version;
         let attempt = self.attempt(member.id.0, slot, row);
         if let Some(reason) = self.lost(member, slot, row, horizon, attempt, walk) {
-            findings.lost.push((member.id, slot, reason.kind, reason.detail));
+            if self.query.age == Age::Counts {
+                findings.lost.push((member.id, slot, reason.kind, reason.detail));
+            }
             return;
         }
         let lowest = findings.lowest_open.entry((member.id.0, version.id)).or_insert(slot.time);
@@ -459,7 +468,7 @@ impl<'a> Pass<'a> {
             return Some(Failure::new(FailureKind::NotSupported, "meters of this model keep no such values"));
         }
         let gone = !member.hangs() || member.state == MeterState::Retired;
-        if !gone && (slot.time >= horizon || self.query.age == Age::Doubted) {
+        if !gone && slot.time >= horizon {
             return None;
         }
         Some(match attempt {

@@ -132,6 +132,41 @@ async fn a_clock_that_is_years_ahead_for_a_while_costs_no_slot_and_no_work_after
 }
 
 #[tokio::test]
+async fn a_plan_of_every_few_minutes_costs_nothing_for_the_decades_a_doubted_clock_is_ahead() {
+    let bench = Bench::with_meters(1).await;
+    bench.plan("often", Task::Instant { minutes: 5, registers: vec![IMPORT] }, TODAY).await;
+    let decades_ahead = bench.calendar().instant(date(2096, 11, 24).at(10, 7, 0, 0));
+    let looks = bench.missing_by(decades_ahead, Age::Doubted).await;
+    let asked: Vec<_> = looks.slots.iter().map(|open| open.slot.time).collect();
+    assert_eq!(asked, [UtcMicros(decades_ahead.0 - 120_000_000)], "the newest that is complete, and no other");
+    assert!(looks.complete);
+}
+
+#[tokio::test]
+async fn a_doubted_clock_gives_up_no_slot_of_a_register_that_its_meter_does_not_have() {
+    let bench = Bench::with_meters(1).await;
+    bench.plan("often", Task::Instant { minutes: 5, registers: vec![IMPORT] }, TODAY).await;
+    let now = bench.calendar().instant(TODAY.at(10, 17, 0, 0));
+    let slot = bench.missing_at(now).await.slots.pop().expect("one is due").slot;
+    let mut refused = record(vec![bench.daily(bench.meter("M1").await, TODAY, 1)]);
+    refused.readings.clear();
+    let reason = Failure::new(FailureKind::NotSupported, "no such data");
+    refused.given_up = vec![GiveUp { slot, at: now, reason }];
+    bench.record(refused).await;
+    let hours_ahead = UtcMicros(now.0 + 6 * 3_600_000_000);
+    let given_up = async || {
+        let slots = SlotsOfDay { now: hours_ahead, ..bench.slots(TODAY) };
+        let gaps = bench.store.gaps(&slots, None, 10_000).await.unwrap();
+        gaps.iter().flat_map(|of| &of.gaps).filter(|gap| gap.state == GapState::GivenUp).count()
+    };
+    let before = given_up().await;
+    assert_eq!(bench.missing_by(hours_ahead, Age::Doubted).await.slots, [], "it is not asked either");
+    assert_eq!(given_up().await, before);
+    assert_eq!(bench.missing_by(hours_ahead, Age::Counts).await.slots, []);
+    assert!(given_up().await > before + 70, "by a clock that counts they are");
+}
+
+#[tokio::test]
 async fn what_a_clock_that_was_years_ahead_gave_up_and_left_behind_is_void_once_it_is_right() {
     let bench = Bench::with_meters(1).await;
     bench.plan("night", daily(), TODAY).await;
