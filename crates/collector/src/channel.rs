@@ -33,8 +33,8 @@ use crate::turnstile::{LinkState, MeterKey, Turnstile};
 /// On-demand reads of one channel held side by side, beside its planned dialogues.
 const ON_DEMAND_SIDE_BY_SIDE: usize = 4;
 
-/// A link that is down this long is an outage; shorter ones are no cause of anything missing.
-const DOWN_IS_A_CAUSE_AFTER_MICROS: i64 = 60_000_000;
+/// A link that was down for less than this is forgotten once it is up: shorter ones are no cause of anything missing.
+const SHORTEST_OUTAGE: Duration = Duration::from_secs(60);
 
 /// At least this long between two looks at what is missing, however often something calls for one.
 const LOOKS_APART: Duration = Duration::from_millis(500);
@@ -55,6 +55,13 @@ enum Done {
     /// A read's deadline passed before its dialogue ended.
     Late(OnDemandId),
     Broadcast(Result<UtcMicros, Failure>),
+}
+
+/// What the store was told of the link last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Noted {
+    Down,
+    Up,
 }
 
 /// What a running task is about.
@@ -90,8 +97,8 @@ pub(crate) struct Channel {
     /// When the first slot that waits may be asked.
     next_retry: Option<UtcMicros>,
     last_look: Instant,
-    /// Whether the store knows the channel as down. At the start it may, from before a restart.
-    outage_noted: bool,
+    /// What the store knows of the link; at the start that may be anything, from before a restart.
+    noted: Option<Noted>,
     /// Meters that told another number of their own than the archive has.
     strangers: HashSet<MeterId>,
     /// When each meter's alerts were last raised.
@@ -128,7 +135,7 @@ impl Channel {
             next_look: now,
             next_retry: None,
             last_look: now,
-            outage_noted: true,
+            noted: None,
             strangers: HashSet::new(),
             alerted: HashMap::new(),
         }
@@ -215,7 +222,7 @@ impl Channel {
         self.next_retry = found.next_retry;
         self.next_look = self.last_look + self.until_next_look(now);
         self.shared.store.expire_reads(now, std::time::Instant::now()).await?;
-        self.note_outage(now).await?;
+        self.note_outage().await?;
         self.sync_clocks(now).await
     }
 
@@ -565,22 +572,18 @@ impl Channel {
         }
     }
 
-    /// A link that stays down is noted once as an outage, which is then the cause of whatever is missing: not a row for
-    /// each meter and minute.
-    async fn note_outage(&mut self, now: UtcMicros) -> Result<(), StoreError> {
+    /// A link that is down is noted once as an outage, which is then the cause of whatever is missing: not a row for each
+    /// meter and minute.
+    async fn note_outage(&mut self) -> Result<(), StoreError> {
         let state = self.turnstile.state().borrow().clone();
         match state {
-            LinkState::Down { since, cause }
-                if !self.outage_noted && now.since(since) >= DOWN_IS_A_CAUSE_AFTER_MICROS =>
-            {
-                tracing::warn!(channel = %self.config.name, %cause, "the channel is down");
+            LinkState::Down { since, cause } if self.noted != Some(Noted::Down) => {
                 self.shared.store.channel_down(&self.config.name, since, &cause).await?;
-                self.outage_noted = true;
+                self.noted = Some(Noted::Down);
             }
-            LinkState::Up { since, .. } if self.outage_noted => {
-                tracing::info!(channel = %self.config.name, "the channel is up again");
-                self.shared.store.channel_up(&self.config.name, since).await?;
-                self.outage_noted = false;
+            LinkState::Up { since, .. } if self.noted != Some(Noted::Up) => {
+                self.shared.store.channel_up(&self.config.name, since, SHORTEST_OUTAGE).await?;
+                self.noted = Some(Noted::Up);
             }
             LinkState::Opening | LinkState::Down { .. } | LinkState::Up { .. } => {}
         }

@@ -609,6 +609,18 @@ async fn a_channel_nobody_answers_on_is_shown_as_down_and_others_go_on() {
             gone.is_some_and(|(_, channel)| matches!(channel.link, Some(LinkState::Down { .. })))
         })
         .await;
+    let looks = |s: &hes_collector::CollectorStatus| s.channels.values().map(|channel| channel.looks).min();
+    // A look that began before the link was down, and one that was told.
+    let enough = looks(&running.board.snapshot()).map(|looks| looks + 2);
+    running.until("it has looked since", |s| looks(s) >= enough).await;
+    let today = town.zone.to_datetime(now().timestamp()).date();
+    let slots = hes_store::SlotsOfDay { day: today, now: now(), plan: None };
+    let missing = town.store.gaps(&slots, None, 100).await.expect("the store answers");
+    let causes: Vec<_> = missing.iter().flat_map(|of| &of.gaps).map(|gap| gap.cause.clone()).collect();
+    assert!(!causes.is_empty());
+    for cause in causes {
+        assert_eq!(cause.map(|cause| cause.kind), Some(FailureKind::ChannelDown), "nobody need wait to be told");
+    }
     running.stop().await;
 }
 

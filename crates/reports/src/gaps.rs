@@ -57,11 +57,12 @@ pub struct Gap {
     pub cause: Option<FailureKind>,
     /// What was seen.
     pub detail: Option<String>,
-    /// How often it was asked for in vain; the most of the slots.
+    /// How often it was asked for in vain; the most of the slots. Where none of them was, how often the meter was since the
+    /// day began.
     pub tries: u64,
     /// The last attempt.
     pub last_try_at: Option<UtcMicros>,
-    /// Not asked again before.
+    /// Not asked again before; `null` where it waits for the meter or the channel, not for a time of its own.
     pub next_try_at: Option<UtcMicros>,
 }
 

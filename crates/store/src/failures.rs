@@ -1,5 +1,7 @@
 //! Attempts that brought nothing, and times in which a channel was down.
 
+use std::time::Duration;
+
 use hes_model::{ChannelName, Class, Failure, FailureKind, MeterId, MeterNo, PlanName, UtcMicros};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
@@ -147,8 +149,9 @@ impl Store {
         turn.commit().await
     }
 
-    /// Notes that a channel can be used again.
-    pub async fn channel_up(&self, channel: &ChannelName, at: UtcMicros) -> Result<(), StoreError> {
+    /// Notes that a channel can be used again. If it could not for less than `shortest`, that is forgotten: it is the cause of
+    /// nothing that will be missing.
+    pub async fn channel_up(&self, channel: &ChannelName, at: UtcMicros, shortest: Duration) -> Result<(), StoreError> {
         let Some(id) = self.inner.names.channels.id(channel) else { return Ok(()) };
         let open = sqlx::query("SELECT 1 FROM outage WHERE channel = ? AND until_at = ?")
             .bind(id)
@@ -159,6 +162,13 @@ impl Store {
             return Ok(());
         }
         let mut turn = self.inner.gate.begin(Urgency::Normal, Durability::Process).await?;
+        sqlx::query("DELETE FROM outage WHERE channel = ?1 AND until_at = ?2 AND from_at > ?3 - ?4")
+            .bind(id)
+            .bind(STILL)
+            .bind(at.0)
+            .bind(i64::try_from(shortest.as_micros()).unwrap_or(i64::MAX))
+            .execute(turn.connection())
+            .await?;
         sqlx::query("UPDATE outage SET until_at = max(from_at, ?) WHERE channel = ? AND until_at = ?")
             .bind(at.0)
             .bind(id)
@@ -192,6 +202,20 @@ impl Store {
                     until: (until != STILL).then_some(UtcMicros(until)),
                     cause: row.try_get(2)?,
                 })
+            })
+            .collect()
+    }
+
+    /// Channels that cannot be used now.
+    pub async fn channels_down(&self) -> Result<Vec<(ChannelName, Outage)>, StoreError> {
+        let rows = sqlx::query("SELECT channel, from_at, cause FROM outage WHERE until_at = ?")
+            .bind(STILL)
+            .fetch_all(&self.inner.pool)
+            .await?;
+        rows.iter()
+            .map(|row| {
+                let channel = self.inner.names.channels.name(row.try_get(0)?)?;
+                Ok((channel, Outage { from: UtcMicros(row.try_get(1)?), until: None, cause: row.try_get(2)? }))
             })
             .collect()
     }

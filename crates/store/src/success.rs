@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use hes_model::{Failure, FailureKind, MeterId, MeterState, Obis, PlanName, Scope, Series, UtcMicros};
+use hes_model::{ChannelName, Failure, FailureKind, MeterId, MeterState, Obis, PlanName, Scope, Series, UtcMicros};
 use jiff::civil::Date;
 use sqlx::Row;
 
@@ -13,7 +13,7 @@ use crate::archive::population::{self, MeterOnDay, in_scope};
 use crate::block::Block;
 use crate::calendar::{day_number, slot_seconds};
 use crate::codes::series_code;
-use crate::failures::parse_kind;
+use crate::failures::{Outage, parse_kind};
 use crate::plans::Version;
 use crate::records::Slot;
 use crate::rows::json;
@@ -145,11 +145,11 @@ pub struct Gap {
     pub state: GapState,
     /// Why, as far as is known.
     pub cause: Option<Failure>,
-    /// How often it was asked in vain.
+    /// How often it was asked in vain; where it was not itself, how often its meter was since the day began.
     pub tries: u32,
     /// When last.
     pub last_try: Option<UtcMicros>,
-    /// Before when it is not asked again.
+    /// Before when it is not asked again. None where it does not wait for a time of its own but for its meter or its channel.
     pub next_try: Option<UtcMicros>,
 }
 
@@ -199,6 +199,8 @@ struct Expectation<'a> {
     overlaps: bool,
     /// When the day begins, in seconds: attempts at intervals are noted there.
     day_start: i64,
+    /// Channels that are down: since when, and why.
+    down: HashMap<ChannelName, (i64, Failure)>,
 }
 
 /// What one plan asks of each of its meters that day.
@@ -218,8 +220,8 @@ struct Facts {
     tried: HashMap<(i64, i64, i64, i64), Tried>,
     /// Meter, plan → watermark.
     progress: HashMap<(i64, i64), i64>,
-    /// Meter → its failures since the day began, the last one.
-    failures: HashMap<i64, (i64, Failure)>,
+    /// Meter → its failures since the day began.
+    failures: HashMap<i64, Tried>,
 }
 
 impl Store {
@@ -334,7 +336,10 @@ impl Store {
         let day_start = calendar.day_start(day).0.div_euclid(1_000_000);
         let series: BTreeSet<_> = versions.iter().filter_map(|v| v.plan.task.series()).collect();
         let overlaps = series.len() < versions.len();
-        Ok(Expectation { versions, asked, groups, overlaps, day_start })
+        let down = self.channels_down().await?;
+        let cause = |Outage { from, cause, .. }| (from.0, Failure::new(FailureKind::ChannelDown, cause));
+        let down = down.into_iter().map(|(channel, outage)| (channel, cause(outage))).collect();
+        Ok(Expectation { versions, asked, groups, overlaps, day_start, down })
     }
 
     async fn facts(
@@ -511,7 +516,9 @@ impl Store {
             facts.progress.insert((row.try_get(0)?, row.try_get(1)?), row.try_get(2)?);
         }
         let rows = sqlx::query(
-            "SELECT m.id, f.at, f.kind, f.detail FROM meter AS m CROSS JOIN failure AS f
+            "SELECT m.id, f.at, f.kind, f.detail,
+             (SELECT count(*) FROM failure AS n WHERE n.meter = m.id AND n.at >= ?3)
+             FROM meter AS m CROSS JOIN failure AS f
              ON f.id = (SELECT l.id FROM failure AS l WHERE l.meter = m.id AND l.at >= ?3 ORDER BY l.at DESC, l.id DESC LIMIT 1)
              WHERE m.id BETWEEN ?1 AND ?2",
         )
@@ -521,9 +528,14 @@ impl Store {
         .fetch_all(&self.inner.pool)
         .await?;
         for row in rows {
-            let detail: String = row.try_get(3)?;
-            let failure = Failure::new(parse_kind(row.try_get(2)?)?, detail);
-            facts.failures.insert(row.try_get(0)?, (row.try_get(1)?, failure));
+            let (last_at, tries): (i64, i64) = (row.try_get(1)?, row.try_get(4)?);
+            let tried = Tried {
+                tries: u32::try_from(tries).unwrap_or(u32::MAX),
+                last_at,
+                next_at: last_at,
+                cause: Failure::new(parse_kind(row.try_get(2)?)?, row.try_get::<String, _>(3)?),
+            };
+            facts.failures.insert(row.try_get(0)?, tried);
         }
         Ok(())
     }
@@ -570,7 +582,10 @@ fn judge_slot(
         Series::Interval(_) => (key.0, expectation.day_start, key.2, key.3),
         _ => key,
     };
-    let tried = facts.tried.get(&tried_key);
+    let own = facts.tried.get(&tried_key);
+    let tried = own.or_else(|| facts.failures.get(&meter.meter.0).filter(|failed| failed.last_at >= slot.time.0));
+    let last_at = tried.map_or(i64::MIN, |tried| tried.last_at);
+    let down = || expectation.down.get(meter.channel.as_ref()?).filter(|(since, _)| *since > last_at);
     let value = facts.values.get(&key);
     let due = due_at(slot.series, slot.time, version.plan.schedule.deadline_minutes);
     let skipped = || facts.progress.get(&(meter.meter.0, version.id)).is_some_and(|mark| seconds < *mark);
@@ -583,11 +598,12 @@ fn judge_slot(
             FailureKind::NotHeld,
             "older than the meter's memory when the plan or the meter was made",
         )),
-        (None, None) => SlotState::Open(tried.map(|t| t.cause.clone()).or_else(|| {
-            let failure = facts.failures.get(&meter.meter.0).filter(|(at, _)| *at >= slot.time.0);
-            failure.map(|(_, failure)| failure.clone())
-        })),
+        (None, None) => {
+            let down = down().filter(|_| own.is_none()).map(|(_, cause)| cause);
+            SlotState::Open(down.or(tried.map(|t| &t.cause)).cloned())
+        }
     };
+    let tried = if matches!(state, SlotState::Open(_)) { tried } else { own };
     Judged { plan, slot, state, tried: tried.cloned() }
 }
 
@@ -615,6 +631,6 @@ fn gap(expectation: &Expectation<'_>, judged: Judged) -> Option<Gap> {
         cause,
         tries: judged.tried.as_ref().map_or(0, |t| t.tries),
         last_try: judged.tried.as_ref().map(|t| UtcMicros(t.last_at)),
-        next_try: judged.tried.as_ref().map(|t| UtcMicros(t.next_at)),
+        next_try: judged.tried.as_ref().filter(|t| t.next_at > t.last_at).map(|t| UtcMicros(t.next_at)),
     })
 }

@@ -345,6 +345,9 @@ messages! {
     broadcast_sent(at, channel) { en: "time broadcast to {channel} at {at}", zh: "{at} 对 {channel} 广播校时" }
     not_listed(count) { en: "{count} more; --limit lists more", zh: "另有 {count} 条,可用 --limit 显示更多" }
     not_asked() { en: "not asked yet", zh: "尚未召测" }
+    next_probe() { en: "once the meter answers its next probe", zh: "待电表应答下次探测" }
+    once_channel_is_up() { en: "once the channel is up", zh: "待通道恢复" }
+    in_turn() { en: "in its turn", zh: "依次补采" }
     exporting() { en: "exporting", zh: "正在导出" }
     exported(file, bytes) { en: "{file} written, {bytes} bytes", zh: "已写入 {file},{bytes} 字节" }
 

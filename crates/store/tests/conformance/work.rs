@@ -6,7 +6,7 @@ use hes_model::{Class, ClockSync, Failure, FailureKind, Plan, Quality, Scope, Se
 use hes_store::{Age, ClockReading, FailedAttempt, GapState, GiveUp, Retry, SlotsOfDay};
 use jiff::civil::date;
 
-use crate::bench::{Bench, IMPORT, TODAY, plan, record, slot};
+use crate::bench::{Bench, EXPORT, IMPORT, TODAY, channel, plan, record, slot};
 
 fn daily() -> Task {
     Task::Daily { registers: vec![IMPORT] }
@@ -209,4 +209,46 @@ async fn whether_clocks_are_set_follows_the_plan_as_it_stands_whether_checks_are
     };
     bench.store.put_plan(&nobody, at).await.unwrap();
     assert_eq!(bench.missing_at(at).await.sync, ClockSync::CheckOnly, "none of its meters is here");
+}
+
+#[tokio::test]
+async fn a_slot_of_a_silent_meter_shows_how_often_its_meter_was_asked_though_it_was_not_itself() {
+    let bench = Bench::with_meters(1).await;
+    bench.plan("night", Task::Daily { registers: vec![IMPORT, EXPORT] }, TODAY).await;
+    for minute in 1..=3 {
+        let mut silent = record(vec![bench.daily(bench.meter("M1").await, TODAY, 1)]);
+        silent.readings.clear();
+        let at = UtcMicros(bench.midnight(TODAY).0 + minute * 60_000_000);
+        let failure = Failure::new(FailureKind::NoReply, "no answer");
+        // A probe asks for one thing only.
+        let slots = vec![slot(Series::Daily, bench.midnight(TODAY))];
+        silent.failures.push(FailedAttempt { at, failure, slots });
+        bench.record(silent).await;
+    }
+    let page = bench.store.gaps(&bench.slots(TODAY), None, 100).await.unwrap();
+    let last = UtcMicros(bench.midnight(TODAY).0 + 3 * 60_000_000);
+    let told: Vec<_> = page[0].gaps.iter().map(|gap| (gap.tries, gap.last_try, gap.next_try)).collect();
+    assert_eq!(told, [(3, Some(last), None); 2]);
+}
+
+#[tokio::test]
+async fn a_channel_that_is_down_is_the_cause_of_what_nobody_could_ask_for_and_a_short_outage_of_nothing() {
+    let bench = Bench::with_meters(1).await;
+    bench.plan("night", daily(), TODAY).await;
+    let cause = async || {
+        let page = bench.store.gaps(&bench.slots(TODAY), None, 100).await.unwrap();
+        page[0].gaps[0].cause.clone().map(|cause| (cause.kind, cause.detail))
+    };
+    let (bus, shortest) = (channel("bus1"), std::time::Duration::from_secs(60));
+    assert_eq!(cause().await, None, "not asked yet");
+    bench.store.channel_down(&bus, bench.now(), "connection refused").await.unwrap();
+    assert_eq!(cause().await, Some((FailureKind::ChannelDown, "connection refused".to_owned())));
+    for (seconds, outages) in [(59, 0), (60, 1)] {
+        let up = UtcMicros(bench.now().0 + seconds * 1_000_000);
+        bench.store.channel_down(&bus, bench.now(), "connection refused").await.unwrap();
+        bench.store.channel_up(&bus, up, shortest).await.unwrap();
+        assert_eq!(cause().await, None, "it can be asked for now");
+        let noted = bench.store.outages(&bus, bench.midnight(TODAY), UtcMicros(up.0 + 1)).await.unwrap();
+        assert_eq!(noted.len(), outages, "down for {seconds} s");
+    }
 }

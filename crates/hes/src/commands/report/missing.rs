@@ -80,8 +80,19 @@ fn cells(zone: &Zone, gap: &Gap) -> [String; 9] {
         gap.state.label().text(report_language()).to_owned(),
         why,
         gap.tries.to_string(),
-        or_dash(gap.next_try_at.map(|at| zone.local(at))),
+        next(zone, gap),
     ]
+}
+
+/// When a gap is asked for again: at a time of its own, or when what keeps it waiting is over.
+fn next(zone: &Zone, gap: &Gap) -> String {
+    match (gap.state, gap.next_try_at, gap.cause) {
+        (SlotState::GivenUp, ..) => "-".to_owned(),
+        (_, Some(at), _) => zone.local(at),
+        (_, None, Some(FailureKind::NoReply)) => say::next_probe(),
+        (_, None, Some(FailureKind::ChannelDown)) => say::once_channel_is_up(),
+        (_, None, _) => say::in_turn(),
+    }
 }
 
 /// Groups, then the meters with most failed attempts.
