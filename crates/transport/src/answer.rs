@@ -112,8 +112,11 @@ impl Answer {
         if now < self.deadline() { Step::Wait } else { Step::TimedOut }
     }
 
+    /// When the exchange ends, whatever comes. A frame that has begun, or of which others were wanted before, gets the time
+    /// that pauses inside it take; noise does not.
     fn end(&self) -> Instant {
-        self.sent + self.deadlines.whole
+        let is_coming = !self.arrivals.is_empty() || self.first_wanted.is_some();
+        self.sent + if is_coming { self.deadlines.with_pauses } else { self.deadlines.whole }
     }
 
     fn scan(&mut self, now: Instant, expect: &mut dyn Expect) -> Option<Step> {
@@ -202,6 +205,7 @@ mod tests {
         first: Duration::from_millis(500),
         gap: Duration::from_millis(100),
         whole: Duration::from_millis(2000),
+        with_pauses: Duration::from_millis(5000),
         held_back: Duration::ZERO,
     };
 
@@ -260,6 +264,33 @@ mod tests {
         let (heard, last) = a.into_heard();
         assert!(heard.malformed > 0);
         assert!(!last.is_empty());
+    }
+
+    #[test]
+    fn a_frame_whose_every_pause_is_short_is_read_to_its_end_however_many_there_are() {
+        let (mut a, t0, mut want) = start();
+        let answer = frame(7, &[0; 34]);
+        let (last, begun) = answer.split_last().unwrap();
+        let mut now = t0 + ms(450);
+        for byte in begun {
+            assert_eq!(a.received(now, &[*byte], &mut want), Step::Wait, "{now:?}");
+            now += ms(99);
+        }
+        assert!(now > t0 + DEADLINES.whole + DEADLINES.gap && now < t0 + DEADLINES.with_pauses);
+        assert_eq!(a.received(now, &[*last], &mut want), Step::Done { first: t0 + ms(450) });
+    }
+
+    #[test]
+    fn a_frame_that_never_ends_holds_the_line_no_longer_than_its_pauses_may_take() {
+        let (mut a, t0, mut want) = start();
+        let mut now = t0;
+        let mut endless = frame(7, &[0; 200]).into_iter();
+        let mut steps = std::iter::from_fn(|| {
+            now += ms(99);
+            Some(a.received(now, &[endless.next()?], &mut want))
+        });
+        assert_eq!(steps.find(|step| *step != Step::Wait), Some(Step::TimedOut));
+        assert!(now >= t0 + DEADLINES.with_pauses && now <= t0 + DEADLINES.with_pauses + ms(99));
     }
 
     #[test]

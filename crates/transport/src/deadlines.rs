@@ -23,7 +23,13 @@ impl Pace {
     }
 }
 
-/// The three deadlines of one exchange, counted from the request's last byte.
+/// Meters and converters pause between bytes. The standard allows each pause as much as the reply itself; an answer that is
+/// pauses throughout would hold a shared line for minutes, so on the average a pause may take this part of it (DL/T 645: 125 ms).
+const AVERAGE_PAUSE: u32 = 4;
+/// What the pauses of one answer may take together at the most, however long it is: others wait for the line.
+const PAUSES_MOST: Duration = Duration::from_secs(30);
+
+/// The deadlines of one exchange, counted from the request's last byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deadlines {
     /// To the first byte of an answer.
@@ -32,6 +38,8 @@ pub struct Deadlines {
     pub gap: Duration,
     /// To the last byte of everything. The *longest answer time* when not shortened by learned reply times.
     pub whole: Duration,
+    /// The same while a frame is coming in, each pause inside it shorter than `gap`.
+    pub with_pauses: Duration,
     /// The part of `first` that depends on the answer's length, where a device on the way holds it until it is complete.
     pub held_back: Duration,
 }
@@ -46,7 +54,10 @@ impl Deadlines {
         let held_back = if medium == Medium::Serial { Duration::ZERO } else { on_line };
         let first = patience.reply + pace.extra_delay + held_back;
         let gap = patience.gap + pace.extra_delay;
-        Self { first, gap, whole: patience.reply + pace.extra_delay + on_line + gap, held_back }
+        let whole = patience.reply + pace.extra_delay + on_line + gap;
+        let bytes = u32::try_from(patience.answer_bytes).unwrap_or(u32::MAX);
+        let pauses = (patience.gap / AVERAGE_PAUSE).saturating_mul(bytes).min(PAUSES_MOST);
+        Self { first, gap, whole, with_pauses: whole + pauses, held_back }
     }
 
     /// The same where the device on the way is known to hold back no more than this part of an answer. Only the wait for
@@ -60,7 +71,8 @@ impl Deadlines {
     /// before. What was learned from short answers says nothing about how long a long one is held back.
     pub fn expecting(self, reply: Duration) -> Self {
         let first = (reply + self.held_back).min(self.first);
-        Self { first, whole: self.whole - (self.first - first), ..self }
+        let sooner = self.first - first;
+        Self { first, whole: self.whole - sooner, with_pauses: self.with_pauses - sooner, ..self }
     }
 }
 
@@ -80,6 +92,16 @@ mod tests {
         let d = Deadlines::longest(&pace(0), &PATIENCE, Medium::Serial);
         assert_eq!(d.first, Duration::from_millis(500));
         assert_eq!(d.whole.as_millis(), 500 + 109 + 500);
+    }
+
+    #[test]
+    fn the_pauses_of_an_answer_are_bounded_by_its_length_and_altogether() {
+        let pauses = |answer_bytes| {
+            let d = Deadlines::longest(&pace(0), &Patience { answer_bytes, ..PATIENCE }, Medium::Serial);
+            d.with_pauses - d.whole
+        };
+        assert_eq!(pauses(24), Duration::from_secs(3));
+        assert_eq!([pauses(4000), pauses(usize::MAX >> 40)], [PAUSES_MOST; 2]);
     }
 
     #[test]
