@@ -204,7 +204,7 @@ const VOUCHED_FOR: &str = r#"
 look_again_seconds = 1
 [collector.clock]
 host_proof = "operator"
-settle_minutes = 1
+settle_seconds = 15
 "#;
 
 /// Meters whose clocks are off by so many seconds, and how far a host's clock must be shifted to agree with the fleet's.

@@ -145,8 +145,8 @@ pub struct ClockConfig {
     pub checked_at: Option<UtcMicros>,
     /// A wall clock that moves this much against the monotonic one has jumped, in milliseconds.
     pub jump_milliseconds: u32,
-    /// Minutes without a jump after which the host's clock may be proven again.
-    pub settle_minutes: u16,
+    /// Seconds without a jump after which the host's clock may be proven again.
+    pub settle_seconds: u32,
     /// Meters further off than this call for a broadcast, in seconds.
     pub sync_from_seconds: u16,
     /// Meters further off than this would not take it (DL/T 645: 5 min) and are reported for an individual setting.
@@ -161,7 +161,7 @@ impl Default for ClockConfig {
             host_proof: HostProof::System,
             checked_at: None,
             jump_milliseconds: 1000,
-            settle_minutes: 10,
+            settle_seconds: 600,
             sync_from_seconds: 30,
             sync_to_seconds: 300,
             midnight_quiet_minutes: 30,
@@ -222,6 +222,9 @@ impl CollectorConfig {
         let clock = &self.clock;
         if clock.sync_to_seconds > 300 || clock.sync_from_seconds >= clock.sync_to_seconds {
             return wrong("clock.sync_to_seconds", &clock.sync_to_seconds, "numbers above sync_from_seconds, to 300");
+        }
+        if !(1..=86_400).contains(&clock.settle_seconds) {
+            return wrong("clock.settle_seconds", &clock.settle_seconds, "1 to 86400");
         }
         if clock.midnight_quiet_minutes > 360 {
             return wrong("clock.midnight_quiet_minutes", &clock.midnight_quiet_minutes, "0 to 360");

@@ -107,8 +107,7 @@ impl HostClock {
             (HostProof::System, SystemSync::Synchronised { by }) if self.jumped_lately(monotonic).is_none() => {
                 let since = *self.vouched_since.get_or_insert(monotonic);
                 let long_enough = monotonic.saturating_duration_since(since) >= self.settle();
-                long_enough
-                    .then(|| format!("{by}, which has vouched for it for {} minutes", self.config.settle_minutes))
+                long_enough.then(|| format!("{by}, which has vouched for it for {} s", self.config.settle_seconds))
             }
             _ => {
                 self.vouched_since = None;
@@ -154,12 +153,12 @@ impl HostClock {
 
     /// Why the clock proves nothing, if it jumped less than the settling time ago.
     pub fn doubt(&self, monotonic: Instant) -> Option<String> {
-        let (milliseconds, minutes) = (self.jumped_lately(monotonic)?, self.config.settle_minutes);
-        Some(format!("the host's clock jumped by {milliseconds} ms less than {minutes} minutes ago"))
+        let (milliseconds, seconds) = (self.jumped_lately(monotonic)?, self.config.settle_seconds);
+        Some(format!("the host's clock jumped by {milliseconds} ms less than {seconds} s ago"))
     }
 
     fn settle(&self) -> Duration {
-        Duration::from_secs(60 * u64::from(self.config.settle_minutes))
+        Duration::from_secs(self.config.settle_seconds.into())
     }
 
     /// Whether the clock is proven now, given what the system says.
@@ -189,8 +188,8 @@ impl HostClock {
         match self.config.host_proof {
             HostProof::System => {
                 format!(
-                    "what is stored is overruled once the time service has vouched for the clock for {} minutes; {by_hand}",
-                    self.config.settle_minutes
+                    "what is stored is overruled once the time service has vouched for the clock for {} s; {by_hand}",
+                    self.config.settle_seconds
                 )
             }
             HostProof::Operator | HostProof::Never => by_hand.to_owned(),
