@@ -90,7 +90,7 @@ impl Store {
         for row in sqlx::query("PRAGMA integrity_check(100)").fetch_all(&mut *db).await? {
             let line: String = row.try_get(0)?;
             if line != "ok" {
-                report.findings.push(line);
+                report.findings.push(format!("SQLite finds damage: {line}"));
             }
         }
         for (name, sql) in INVARIANTS {

@@ -58,6 +58,10 @@ fn a_message_is_found_with_its_parts_and_its_causes() {
         said("the host's clock is not proven: chronyd is not synchronised (chronyc tracking)"),
         "主机时钟未经验证:chronyd 未同步(chronyc tracking)"
     );
+    assert_eq!(
+        said("SQLite finds damage: row 7 missing from index failure_by_meter"),
+        "SQLite 检出损坏:索引 failure_by_meter 缺少第 7 行"
+    );
     assert_eq!(said("no whole frame came: 12 bytes, 3 stray bytes"), "没有收到完整帧:12 字节,3 个杂散字节");
     assert_eq!(
         said("unknown column: \"colour\"; missing column: code; accepted are code, name"),
