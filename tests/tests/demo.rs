@@ -6,7 +6,8 @@ use std::process::Command;
 
 use hes_tests::binaries;
 use hes_tests::process::{Finished, Running, finish, wait_for};
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 /// A serial bus, a serial server and a module that calls; one meter says nothing.
 const FLEET: &str = r#"
@@ -100,6 +101,28 @@ fn a_demo_that_is_killed_takes_its_fleet_with_it() {
     assert!(has_port(folder.path()));
     running.kill();
     wait_for("the end of the fleet", || (!has_port(folder.path())).then_some(()));
+}
+
+#[test]
+fn a_demo_whose_fleet_died_says_so_and_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut running = Running::start("hes demo", &mut demo(folder.path(), &[]));
+    while !running.line().contains("9 simulated meters") {}
+    let is_fleet =
+        |id: &i32| std::fs::read_to_string(format!("/proc/{id}/comm")).is_ok_and(|name| name.trim() == "hes-sim");
+    let fleet = children(running.id()).into_iter().find(is_fleet).expect("the fleet is its child");
+    kill(Pid::from_raw(fleet), Signal::SIGKILL).unwrap();
+    assert!(!running.wait().success());
+    let errors = running.errors();
+    assert!(errors.contains("the simulated fleet has died") && errors.contains("hes-sim.log"), "{errors}");
+    assert_eq!(hes(folder.path(), &["db", "check"]).code, 0, "the head-end was stopped in order");
+}
+
+/// The programs that a process has started, whichever of its threads did.
+fn children(of: u32) -> Vec<i32> {
+    let threads = std::fs::read_dir(format!("/proc/{of}/task")).unwrap();
+    let lists = threads.map(|thread| std::fs::read_to_string(thread.unwrap().path().join("children")).unwrap());
+    lists.flat_map(|list| list.split_whitespace().map(|id| id.parse().unwrap()).collect::<Vec<_>>()).collect()
 }
 
 /// Whether the fleet has its pseudo-terminal: it takes the link away when it ends.

@@ -63,9 +63,12 @@ impl Demo {
             let mut serving = tokio::spawn(server.run(stop.clone()));
 
             let work = async {
-                let fleet = Fleet::start(&site, dial_in).await?;
+                let mut fleet = Fleet::start(&site, dial_in).await?;
                 out.line(say::demo_fleet_up(fleet.meters(), fleet.channels()))?;
-                let watched = self.watch(common, &site, &settings, &signals).await;
+                let watched = tokio::select! {
+                    watched = self.watch(common, &site, &settings, &signals) => watched,
+                    died = fleet.died(&site) => Err(died),
+                };
                 Ok::<_, anyhow::Error>((fleet, watched))
             };
             let worked = tokio::select! {

@@ -98,6 +98,10 @@ messages! {
         zh: "缺少 {program}:模拟程序应与 hes 在同一目录;请用 `cargo build -p hes -p hes-sim` 构建,或运行 `cargo xtask demo`"
     }
     demo_fleet_failed(log) { en: "the simulated fleet did not start; see {log}", zh: "模拟电表未能启动,见 {log}" }
+    demo_fleet_died(status, log) {
+        en: "the simulated fleet has died ({status}), so the demo ends; its log is {log}. `hes demo` again continues where it was",
+        zh: "模拟电表群已异常退出({status}),演示结束;其日志为 {log}。再次运行 `hes demo` 可从断点继续"
+    }
     demo_server_ended(log) { en: "the head-end ended; see {log}", zh: "主站已退出,见 {log}" }
     demo_imported(areas, channels, meters) {
         en: "archive: {areas} areas, {channels} channels, {meters} meters",

@@ -10,7 +10,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde::Deserialize;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 
 use super::site::Site;
 use crate::text::say;
@@ -26,6 +26,8 @@ const READY_MAX_BYTES: u64 = 16 << 20;
 #[derive(Debug)]
 pub(super) struct Fleet {
     child: Child,
+    /// Held open: the fleet ends when it closes.
+    _stdin: Option<ChildStdin>,
     ready: Ready,
 }
 
@@ -65,7 +67,9 @@ impl Fleet {
         let failed = || say::demo_fleet_failed(site.log_file("hes-sim.log").display());
         read.with_context(failed)?.with_context(failed)?;
         let ready = serde_json::from_str(&line).with_context(failed)?;
-        Ok(Self { child, ready })
+        // Waiting for a child would close it.
+        let stdin = child.stdin.take();
+        Ok(Self { child, _stdin: stdin, ready })
     }
 
     /// Meters that answer, dead ones included.
@@ -75,6 +79,19 @@ impl Fleet {
     /// Lines they are on.
     pub(super) fn channels(&self) -> usize {
         self.ready.channels.len()
+    }
+
+    /// Waits until the fleet ends by itself, which it never should; why nothing more can be shown.
+    ///
+    /// # Cancel safety
+    ///
+    /// May be dropped and called again.
+    pub(super) async fn died(&mut self, site: &Site) -> anyhow::Error {
+        let log = site.log_file("hes-sim.log");
+        match self.child.wait().await {
+            Ok(status) => anyhow::anyhow!(say::demo_fleet_died(status, log.display())),
+            Err(error) => anyhow::Error::new(error).context(say::demo_fleet_failed(log.display())),
+        }
     }
 
     /// Tells the fleet to end, and waits until it has.
