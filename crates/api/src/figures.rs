@@ -68,7 +68,7 @@ impl Figures {
             let turn = Turn(self);
             let began = Instant::now();
             let question = Question { day, by: Dimension::Area, plan: None, now };
-            let report = hes_reports::success(store, &question).await?;
+            let report = hes_reports::success(store, &question, 0).await?;
             let excluded_meters = report.excluded.iter().map(|e| e.meters).sum();
             let areas: Vec<SuccessGroup> = report.groups.into_iter().take(AREAS_SHOWN).collect();
             let figures = Arc::new(DayFigures { day, counted_at: now, total: report.total, areas, excluded_meters });

@@ -107,18 +107,22 @@ pub struct SuccessReport {
     pub groups: Vec<SuccessGroup>,
     /// Meters not expected to deliver, counted by reason.
     pub excluded: Vec<ExcludedTotal>,
-    /// The same meters one by one.
+    /// The same meters one by one, as many as asked for.
     pub excluded_meters: Vec<ExcludedMeter>,
+    /// Meters counted above and not listed here.
+    pub excluded_not_listed: u64,
 }
 
 /// Builds a success report from one meter after the other.
 #[derive(Debug)]
 pub(crate) struct SuccessFold {
     by: Dimension,
+    limit: usize,
     total: Group,
     groups: BTreeMap<String, Group>,
     excluded: BTreeMap<Exclusion, u64>,
     excluded_meters: Vec<ExcludedMeter>,
+    not_listed: u64,
 }
 
 /// So many slots of one meter with one fate.
@@ -172,14 +176,16 @@ impl Group {
 }
 
 impl SuccessFold {
-    /// An empty report.
-    pub(crate) fn new(by: Dimension) -> Self {
+    /// An empty report, which will list so many of the meters that nothing is expected of.
+    pub(crate) fn new(by: Dimension, limit: usize) -> Self {
         Self {
             by,
+            limit,
             total: Group::default(),
             groups: BTreeMap::new(),
             excluded: BTreeMap::new(),
             excluded_meters: Vec::new(),
+            not_listed: 0,
         }
     }
     /// Counts a meter's slots of the day; called once a meter.
@@ -197,10 +203,14 @@ impl SuccessFold {
         }
         self.total.meters += u64::from(!touched.is_empty());
     }
-    /// Lists a meter nothing is expected of.
+    /// Counts a meter nothing is expected of.
     pub(crate) fn exclude(&mut self, meter_no: MeterNo, area: Option<AreaCode>, reason: Exclusion) {
         *self.excluded.entry(reason).or_default() += 1;
-        self.excluded_meters.push(ExcludedMeter { meter_no, area, reason });
+        if self.excluded_meters.len() < self.limit {
+            self.excluded_meters.push(ExcludedMeter { meter_no, area, reason });
+        } else {
+            self.not_listed += 1;
+        }
     }
     /// The report of everything counted.
     pub(crate) fn finish(self, day: Date, zone: String, plan: Option<PlanName>) -> SuccessReport {
@@ -219,6 +229,7 @@ impl SuccessFold {
             groups,
             excluded: self.excluded.into_iter().map(|(reason, meters)| ExcludedTotal { reason, meters }).collect(),
             excluded_meters: self.excluded_meters,
+            excluded_not_listed: self.not_listed,
         }
     }
 }
@@ -233,7 +244,7 @@ mod tests {
     }
 
     fn report(by: Dimension) -> SuccessReport {
-        let mut fold = SuccessFold::new(by);
+        let mut fold = SuccessFold::new(by, 1);
         fold.meter(&meter("1", "A", Some("bus-1")), &[cell(SlotState::OnTime, None, 5)]);
         let dead = [cell(SlotState::OnTime, None, 2), cell(SlotState::Open, Some(FailureKind::NoReply), 3)];
         fold.meter(&meter("2", "B", Some("bus-1")), &dead);
@@ -245,7 +256,9 @@ mod tests {
         ];
         fold.meter(&meter("3", "B", None), &mixed);
         fold.meter(&meter("4", "C", None), &[]);
-        fold.exclude(MeterNo::new("5").unwrap(), Some(AreaCode::new("C").unwrap()), Exclusion::Suspended);
+        for no in ["5", "6"] {
+            fold.exclude(MeterNo::new(no).unwrap(), Some(AreaCode::new("C").unwrap()), Exclusion::Suspended);
+        }
         fold.finish("2026-07-01".parse().unwrap(), "Asia/Shanghai".to_owned(), None)
     }
 
@@ -288,10 +301,11 @@ mod tests {
     }
 
     #[test]
-    fn an_excluded_meter_is_listed_with_its_reason() {
+    fn every_excluded_meter_is_counted_by_its_reason_and_as_many_are_listed_as_asked_for() {
         let report = report(Dimension::Area);
-        assert_eq!(report.excluded, [ExcludedTotal { reason: Exclusion::Suspended, meters: 1 }]);
-        assert_eq!(report.excluded_meters[0].meter_no.as_str(), "5");
+        assert_eq!(report.excluded, [ExcludedTotal { reason: Exclusion::Suspended, meters: 2 }]);
+        let listed: Vec<_> = report.excluded_meters.iter().map(|meter| meter.meter_no.as_str()).collect();
+        assert_eq!((listed, report.excluded_not_listed), (vec!["5"], 1));
         assert_eq!(report.total.meters, 3);
     }
 

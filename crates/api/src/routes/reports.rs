@@ -48,8 +48,8 @@ impl Asked {
         }
         Ok(Question { day: self.day, by, plan: self.plan.clone(), now: now() })
     }
-    fn limit(&self) -> Result<usize, Problem> {
-        match self.limit.unwrap_or(LISTED_DEFAULT) {
+    fn limit(&self, unless_asked: usize) -> Result<usize, Problem> {
+        match self.limit.unwrap_or(unless_asked) {
             limit if limit <= LISTED_MAX => Ok(limit),
             limit => Err(Problem::parameter("limit", format!("{limit} is not 0 to {LISTED_MAX}"))),
         }
@@ -60,8 +60,9 @@ pub(super) async fn success(
     State(state): State<Shared>,
     Params(asked): Params<Asked>,
 ) -> Result<Json<SuccessReport>, Problem> {
-    let question = asked.question(&state, &["plan"]).await?;
-    Ok(Json(hes_reports::success(&state.store, &question).await?))
+    let question = asked.question(&state, &["plan", "limit"]).await?;
+    // Meters that nothing is expected of are counted; thousands of them one by one only for who asks.
+    Ok(Json(hes_reports::success(&state.store, &question, asked.limit(0)?).await?))
 }
 
 pub(super) async fn gaps(
@@ -69,7 +70,7 @@ pub(super) async fn gaps(
     Params(asked): Params<Asked>,
 ) -> Result<Json<GapReport>, Problem> {
     let question = asked.question(&state, &["plan", "limit"]).await?;
-    Ok(Json(hes_reports::gaps(&state.store, &question, asked.limit()?).await?))
+    Ok(Json(hes_reports::gaps(&state.store, &question, asked.limit(LISTED_DEFAULT)?).await?))
 }
 
 pub(super) async fn failures(
@@ -77,7 +78,7 @@ pub(super) async fn failures(
     Params(asked): Params<Asked>,
 ) -> Result<Json<FailureReport>, Problem> {
     let question = asked.question(&state, &["limit"]).await?;
-    Ok(Json(hes_reports::failures(&state.store, &question, asked.limit()?).await?))
+    Ok(Json(hes_reports::failures(&state.store, &question, asked.limit(LISTED_DEFAULT)?).await?))
 }
 
 pub(super) async fn clock(
@@ -86,5 +87,5 @@ pub(super) async fn clock(
 ) -> Result<Json<ClockReport>, Problem> {
     let question = asked.question(&state, &["limit", "tolerance_seconds"]).await?;
     let tolerance = asked.tolerance_seconds.unwrap_or(TOLERANCE_SECONDS);
-    Ok(Json(hes_reports::clock(&state.store, &question, tolerance, asked.limit()?).await?))
+    Ok(Json(hes_reports::clock(&state.store, &question, tolerance, asked.limit(LISTED_DEFAULT)?).await?))
 }

@@ -49,7 +49,7 @@ const CASES: &[Case] = &[
     get("plans", "/api/v1/plans", "/api/v1/plans"),
     get("plan", "/api/v1/plans/{name}", "/api/v1/plans/daily"),
     get("plan_unknown", "/api/v1/plans/{name}", "/api/v1/plans/nightly"),
-    get("success_by_area", "/api/v1/reports/success", "/api/v1/reports/success?day=2026-07-01"),
+    get("success_by_area", "/api/v1/reports/success", "/api/v1/reports/success?day=2026-07-01&limit=10"),
     get("success_by_cause", "/api/v1/reports/success", "/api/v1/reports/success?day=2026-07-01&by=cause"),
     get("success_by_reader", "/api/v1/reports/success", "/api/v1/reports/success?day=2026-07-01&by=reader&plan=daily"),
     get("success_dimension_refused", "/api/v1/reports/success", "/api/v1/reports/success?day=2026-07-01&by=colour"),

@@ -8,11 +8,12 @@ pub(crate) use self::clocks::seconds;
 use clap::{Args, Subcommand};
 use hes_api::dto::{Dimension, SuccessReport};
 use hes_model::{FailureKind, PlanName};
-use hes_reports::{Causes, Labelled, SuccessGroup};
+use hes_reports::{Causes, ExcludedMeter, Labelled, SuccessGroup};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::cli::{Common, on_one_thread};
+use crate::commands::archive::or_dash;
 use crate::day::Day;
 use crate::exit::Exit;
 use crate::output::{Align, Output, Table, Tone, left, right};
@@ -52,6 +53,8 @@ pub(crate) struct Success {
     of: Of,
     #[arg(long, value_name = "PLAN", help = help::report_plan())]
     plan: Option<PlanName>,
+    #[arg(long, value_name = "ROWS", default_value_t = 0, help = help::report_excluded())]
+    excluded: u32,
 }
 
 #[derive(Debug, Args)]
@@ -86,9 +89,10 @@ impl Report {
     pub(crate) fn run(self, common: &Common) -> anyhow::Result<Exit> {
         let zone = common.settings()?.zone;
         match self {
-            Report::Success(Success { of, plan }) => {
+            Report::Success(Success { of, plan, excluded }) => {
                 let mut query = of.query(&zone);
                 query.extend(plan.map(|plan| ("plan", plan.to_string())));
+                query.push(("limit", excluded.to_string()));
                 report(common, "success", &query, |out, report| show(out, &report))
             }
             Report::Gaps(Gaps { of, plan, limit }) => {
@@ -142,6 +146,24 @@ fn show(out: Output, report: &SuccessReport) -> anyhow::Result<()> {
     for excluded in &report.excluded {
         let reason = excluded.reason.label().text(report_language());
         out.toned(Tone::Faint, say::excluded(excluded.meters, reason))?;
+    }
+    show_excluded(out, report)
+}
+
+/// The meters that nothing was expected of one by one, where they were asked for.
+fn show_excluded(out: Output, report: &SuccessReport) -> anyhow::Result<()> {
+    if report.excluded_meters.is_empty() {
+        return Ok(());
+    }
+    out.line("")?;
+    let mut meters = Table::new([left(column::meter()), left(column::area()), left(column::reason())]);
+    for ExcludedMeter { meter_no, area, reason } in &report.excluded_meters {
+        let reason = reason.label().text(report_language()).to_owned();
+        meters.row(Tone::Plain, [meter_no.to_string(), or_dash(area.as_ref()), reason]);
+    }
+    out.table(&meters)?;
+    if report.excluded_not_listed > 0 {
+        out.toned(Tone::Faint, say::not_listed(report.excluded_not_listed))?;
     }
     Ok(())
 }

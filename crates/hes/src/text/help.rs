@@ -382,6 +382,10 @@ asked for again. Neighbouring slots with one fate are one row.",
     report_failures() { en: "Attempts of a day that brought nothing, by cause", zh: "某日失败的采集,按原因" }
     report_clock() { en: "How far meters' clocks were off on a day", zh: "某日表内时钟偏差" }
     report_limit() { en: "Rows listed one by one", zh: "明细行数" }
+    report_excluded() {
+        en: "Meters that nothing was expected of listed one by one",
+        zh: "逐一列出的不计入电表行数"
+    }
     report_tolerance() { en: "A clock at most this far off is right", zh: "合格的最大偏差(秒)" }
     report_day() { en: "2026-11-24, today, yesterday, today-7", zh: "2026-11-24、today、yesterday、today-7" }
     report_by() {
