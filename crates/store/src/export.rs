@@ -53,6 +53,9 @@ pub struct DailyKey {
 }
 
 /// Rows of [`DailyRow`]. The first parameter is a list of the slots that occur, each with its civil day.
+///
+/// A value belongs to where its meter hung at that moment. The freeze of the very moment at which a meter was taken down is its
+/// last word on where it hung until then: it closes what was consumed there, beside the freeze of the meter that took over.
 macro_rules! daily {
     ($from:literal, $rest:literal) => {
         concat!(
@@ -65,7 +68,9 @@ macro_rules! daily {
             $from,
             " CROSS JOIN day ON day.slot = r.slot
              JOIN meter AS m ON m.id = r.meter
-             LEFT JOIN installation AS i ON i.meter = r.meter AND i.from_at <= r.slot * 1000000 AND i.until_at > r.slot * 1000000
+             LEFT JOIN installation AS i ON i.meter = r.meter AND i.from_at <= r.slot * 1000000 AND i.until_at >= r.slot * 1000000
+                AND (i.until_at > r.slot * 1000000 OR i.from_at < i.until_at AND NOT EXISTS
+                (SELECT 1 FROM installation AS n WHERE n.meter = r.meter AND n.from_at = i.until_at AND n.until_at > n.from_at))
              LEFT JOIN service_point AS p ON p.id = i.service_point
              LEFT JOIN service_point_area AS pa ON pa.service_point = p.id AND pa.from_day <= day.n AND pa.until_day > day.n
              LEFT JOIN area AS a ON a.id = pa.area

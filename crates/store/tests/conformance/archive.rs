@@ -4,7 +4,7 @@ use hes_model::{MeterState, Quantity, Secret, Task, Transformers, Unit, UtcMicro
 use hes_store::{AreaRow, Edge, EdgeReading, Exclusion, MeterDay, MeterExchange, MeterFilter, SlotsOfDay};
 use jiff::civil::{Date, date};
 
-use crate::bench::{Bench, EXPORT, IMPORT, TODAY, channel, row};
+use crate::bench::{Bench, EXPORT, IMPORT, TODAY, channel, record, row};
 
 async fn day(bench: &Bench, day: Date) -> Vec<MeterDay> {
     let mut meters = Vec::new();
@@ -164,6 +164,34 @@ async fn after_an_exchange_each_meter_is_expected_for_its_own_time_only() {
     let page = bench.store.gaps(&bench.slots(date(2026, 11, 21)), None, 10).await.unwrap();
     let detail = page[0].gaps[0].cause.as_ref().map(|c| c.detail.as_str());
     assert_eq!(detail, Some("the meter was taken down before it was read"));
+}
+
+#[tokio::test]
+async fn at_midnight_of_an_exchange_the_freezes_of_both_meters_belong_to_the_service_point() {
+    let bench = Bench::with_meters(1).await;
+    let old = bench.meter("M1").await;
+    bench.record(record(vec![bench.daily(old, TODAY.yesterday().unwrap(), 400), bench.daily(old, TODAY, 500)])).await;
+    let mut new = row(9);
+    (new.service_point, new.ct) = (row(1).service_point, Some(10));
+    let exchange = MeterExchange { new, at: bench.midnight(TODAY), last: vec![], first: vec![] };
+    bench.store.exchange_meter(exchange, bench.now()).await.unwrap();
+    let new = bench.meter("M9").await;
+    bench.record(record(vec![bench.daily(new, TODAY, 1)])).await;
+    // A day on which it hung nowhere any more.
+    bench.record(record(vec![bench.daily(old, TODAY.tomorrow().unwrap(), 500)])).await;
+
+    let place = |row: &hes_store::DailyRow| {
+        let ct = row.transformers.map(|transformers| transformers.ct);
+        (row.meter_no.to_string(), row.service_point.as_ref().map(ToString::to_string), ct)
+    };
+    let at = |no: &str, point: Option<&str>, ct| (no.to_owned(), point.map(str::to_owned), ct);
+    let of_day = bench.store.daily_of_day(TODAY, None, 10).await.unwrap();
+    let of_day: Vec<_> = of_day.iter().map(|(_, row)| place(row)).collect();
+    assert_eq!(of_day, [at("M1", Some("S1"), Some(1)), at("M9", Some("S1"), Some(10))]);
+    let by_cursor: Vec<_> =
+        bench.store.daily_since(hes_model::ReadingSeq(0), 10).await.unwrap().iter().map(place).collect();
+    let expected = [of_day[0].clone(), of_day[0].clone(), of_day[1].clone(), at("M1", None, None)];
+    assert_eq!(by_cursor, expected);
 }
 
 #[tokio::test]
