@@ -29,7 +29,10 @@ pub const COLUMNS: &[Column] = &[
     Column { name: "row", holds: "`reading`, or `missing` for an expected value that is not there" },
     Column { name: "seq", holds: "ingest sequence of this version: grows, never reused; the cursor for `since`" },
     Column { name: "meter_no", holds: "number of the meter" },
-    Column { name: "service_point", holds: "service point the meter hung at then; of one taken down at that very moment, until then" },
+    Column {
+        name: "service_point",
+        holds: "service point the meter hung at then; of one taken down at that very moment, until then",
+    },
     Column { name: "customer", holds: "number of the customer supplied there on the day" },
     Column { name: "customer_name", holds: "the customer's name" },
     Column { name: "area", holds: "transformer area that fed the service point on the day" },

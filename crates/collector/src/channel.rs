@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hes_model::{ChannelConfig, Class, ClockSync, Failure, FailureKind, MeterId, Request, Series, UtcMicros};
+use hes_model::{ChannelConfig, Class, ClockSync, Failure, FailureKind, MeterId, Request, Series, Task, UtcMicros};
+use hes_store::slots::times_on;
 use hes_store::{Age, OnDemandFailure, OnDemandId, OnDemandRead, Store, StoreError, TakenRead};
 use hes_validation::Identity;
 use jiff::civil::Date;
@@ -397,9 +398,13 @@ impl Channel {
             Request::Daily { registers, days: wanted } => (Series::Daily, registers, days(wanted)),
             Request::Monthly { registers, months } => (Series::Monthly, registers, days(months)),
             Request::Interval { registers, minutes, from, to } => {
-                let step = i64::from((*minutes).max(1)) * 60_000_000;
-                let (from, to) = (calendar.instant(*from).0, calendar.instant(*to).0);
-                let times = (0..).map(|n| UtcMicros(from + n * step)).take_while(|at| at.0 < to);
+                let (from, to) = (calendar.instant(*from), calendar.instant(*to));
+                let profile = Task::Interval { minutes: *minutes, registers: Vec::new() };
+                let days = calendar
+                    .day_of(from)
+                    .series(jiff::Span::new().days(1))
+                    .take_while(|day| calendar.day_start(*day) < to);
+                let times = days.flat_map(|day| times_on(&profile, day, calendar)).filter(|at| (from..to).contains(at));
                 (Series::Interval(*minutes), registers, times.collect())
             }
         };

@@ -2,7 +2,7 @@
 
 use hes_model::{MeterClock, UtcMicros};
 use jiff::civil::{Date, DateTime};
-use jiff::tz::TimeZone;
+use jiff::tz::{AmbiguousOffset, TimeZone};
 
 const MICROS: i64 = 1_000_000;
 
@@ -43,6 +43,16 @@ impl Calendar {
             .to_ambiguous_timestamp(civil)
             .compatible()
             .map_or_else(|_| UtcMicros(if civil.year() < 0 { i64::MIN } else { i64::MAX }), UtcMicros::from)
+    }
+    /// Every instant at which a right clock shows a civil time: two where it occurs twice, and where it is skipped the one
+    /// by which it has passed.
+    pub(crate) fn instants(&self, civil: DateTime) -> impl Iterator<Item = UtcMicros> + use<> {
+        let ambiguous = self.zone.to_ambiguous_timestamp(civil);
+        let again = match ambiguous.offset() {
+            AmbiguousOffset::Fold { .. } => ambiguous.later().ok().map(UtcMicros::from),
+            AmbiguousOffset::Unambiguous { .. } | AmbiguousOffset::Gap { .. } => None,
+        };
+        std::iter::once(self.instant(civil)).chain(again)
     }
     /// The instant of a civil time that may occur twice: the one nearest to `near`.
     pub fn instant_near(&self, civil: DateTime, near: UtcMicros) -> UtcMicros {

@@ -2,6 +2,7 @@
 //! so what is asked for is what is counted.
 
 use hes_model::{Obis, Series, Task, UtcMicros};
+use jiff::SignedDuration;
 use jiff::civil::Date;
 
 use crate::{Calendar, StoreError};
@@ -11,7 +12,8 @@ const MINUTE: i64 = 60_000_000;
 /// The slots of a task that belong to a civil day, in order. None for a clock check, which expects no reading.
 ///
 /// A daily freeze latched at 00:00 belongs to the day it begins, a settlement to the first of its month, an interval to
-/// the day in which it starts. A day on which clocks change has 23 or 25 hours of intervals.
+/// the day in which it starts. A day on which clocks change has 23 or 25 hours of intervals. Where they change by half an
+/// hour, intervals of an hour begin with the hours that clocks show, and the one in which they change is longer or shorter.
 pub fn times_on(task: &Task, day: Date, calendar: &Calendar) -> Vec<UtcMicros> {
     let start = calendar.day_start(day);
     match task {
@@ -19,11 +21,7 @@ pub fn times_on(task: &Task, day: Date, calendar: &Calendar) -> Vec<UtcMicros> {
         Task::DayOfMonth { day: wanted, .. } if day.day() == *wanted => vec![start],
         Task::Monthly { .. } if day.day() == 1 => vec![start],
         Task::DayOfMonth { .. } | Task::Monthly { .. } | Task::Clock { .. } => Vec::new(),
-        Task::Interval { minutes, .. } | Task::Instant { minutes, .. } => {
-            let end = day.tomorrow().map_or(start, |tomorrow| calendar.day_start(tomorrow));
-            let step = i64::from((*minutes).max(1)) * MINUTE;
-            (0..).map(|n| UtcMicros(start.0 + n * step)).take_while(|at| *at < end).collect()
-        }
+        Task::Interval { minutes, .. } | Task::Instant { minutes, .. } => Grid::new(calendar, *minutes).starts(day),
     }
 }
 
@@ -111,18 +109,51 @@ impl<'a> Grid<'a> {
     /// Day number and interval of a slot.
     pub(crate) fn place(self, slot: UtcMicros) -> Result<(i64, u32), StoreError> {
         let day = self.calendar.day_of(slot);
-        let offset = slot.since(self.calendar.day_start(day));
-        let step = i64::from(self.minutes) * MINUTE;
-        if offset % step != 0 {
-            return Err(StoreError::NotASlot { at: slot });
-        }
-        let index = u32::try_from(offset / step).map_err(|_| StoreError::NotASlot { at: slot })?;
+        let place = if self.is_even(day) {
+            let offset = slot.since(self.calendar.day_start(day));
+            (offset % self.step() == 0).then(|| offset / self.step()).and_then(|index| u32::try_from(index).ok())
+        } else {
+            (0..).zip(self.starts(day)).find_map(|(index, at)| (at == slot).then_some(index))
+        };
+        let index = place.ok_or(StoreError::NotASlot { at: slot })?;
         Ok((crate::calendar::day_number(day), index))
     }
     /// The inverse of [`Grid::place`].
     pub(crate) fn slot(self, day_number: i64, index: u32) -> UtcMicros {
-        let start = self.calendar.day_start(crate::calendar::day_from_number(day_number));
-        UtcMicros(start.0 + i64::from(index) * i64::from(self.minutes) * MINUTE)
+        let day = crate::calendar::day_from_number(day_number);
+        let even = || UtcMicros(self.calendar.day_start(day).0 + i64::from(index) * self.step());
+        if self.is_even(day) {
+            return even();
+        }
+        let starts = self.starts(day);
+        usize::try_from(index).ok().and_then(|index| starts.get(index).copied()).unwrap_or_else(even)
+    }
+    /// When the intervals of a day begin, in order.
+    pub(crate) fn starts(self, day: Date) -> Vec<UtcMicros> {
+        let (start, end) = self.bounds(day);
+        if self.is_even(day) {
+            return (0..).map(|n| UtcMicros(start.0 + n * self.step())).take_while(|at| *at < end).collect();
+        }
+        let midnight = day.at(0, 0, 0, 0);
+        let marks =
+            (0..24 * 60_i64).step_by(self.minutes.into()).map(|minute| midnight + SignedDuration::from_mins(minute));
+        let mut starts: Vec<_> = marks.flat_map(|mark| self.calendar.instants(mark)).collect();
+        starts.retain(|at| (start..end).contains(at));
+        starts.sort_unstable();
+        starts.dedup();
+        starts
+    }
+    /// Whether the day's intervals are all of one length. Clocks are changed by whole half hours.
+    fn is_even(self, day: Date) -> bool {
+        let (start, end) = if 30 % self.minutes == 0 { return true } else { self.bounds(day) };
+        end.since(start) % self.step() == 0
+    }
+    fn bounds(self, day: Date) -> (UtcMicros, UtcMicros) {
+        let start = self.calendar.day_start(day);
+        (start, day.tomorrow().map_or(start, |tomorrow| self.calendar.day_start(tomorrow)))
+    }
+    fn step(self) -> i64 {
+        i64::from(self.minutes) * MINUTE
     }
 }
 
@@ -154,7 +185,7 @@ mod tests {
         fn days_cut_time_into_intervals_without_gap_or_overlap(
             zone in prop::sample::select(vec!["Asia/Shanghai", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe"]),
             first in 0..700_i64,
-            minutes in prop::sample::select(vec![1_u8, 5, 15, 30]),
+            minutes in prop::sample::select(vec![1_u8, 5, 15, 30, 60]),
         ) {
             let calendar = calendar(zone);
             let task = Task::Interval { minutes, registers: registers() };
@@ -168,7 +199,9 @@ mod tests {
                     all.push(at);
                 }
             }
-            prop_assert!(all.windows(2).all(|w| w[1].since(w[0]) == i64::from(minutes) * MINUTE));
+            let uneven = all.windows(2).filter(|w| w[1].since(w[0]) != i64::from(minutes) * MINUTE).count();
+            let by_half_an_hour = (zone, minutes) == ("Australia/Lord_Howe", 60);
+            prop_assert!(uneven <= usize::from(by_half_an_hour));
         }
     }
 
@@ -179,6 +212,27 @@ mod tests {
         let count = |day| times_on(&task, day, &calendar).len();
         let counts = [date(2026, 6, 1), date(2026, 3, 29), date(2026, 10, 25)].map(count);
         assert_eq!(counts, [96, 92, 100]);
+    }
+
+    #[test]
+    fn where_clocks_change_by_half_an_hour_hours_begin_when_clocks_show_them() {
+        let calendar = calendar("Australia/Lord_Howe");
+        let task = Task::Interval { minutes: 60, registers: registers() };
+        let shown = |day| -> Vec<_> {
+            times_on(&task, day, &calendar).into_iter().map(|at| calendar.civil(at).time()).collect()
+        };
+        let hours: Vec<_> = (0..24).map(|hour| jiff::civil::time(hour, 0, 0, 0)).collect();
+        // From 02:00 to 01:30: the hour from one to two is an hour and a half.
+        assert_eq!(shown(date(2026, 4, 5)), hours);
+        // From 02:00 to 02:30: what is left of the hour from two to three is half of it.
+        let mut spring = hours.clone();
+        spring[2] = jiff::civil::time(2, 30, 0, 0);
+        assert_eq!(shown(date(2026, 10, 4)), spring);
+        assert_eq!(shown(date(2026, 10, 5)), hours);
+        for day in [date(2026, 4, 5), date(2026, 10, 4)] {
+            let between = UtcMicros(calendar.day_start(day).0 + 5 * 60 * MINUTE);
+            assert!(!is_slot(Series::Interval(60), between, &calendar), "half past");
+        }
     }
 
     #[test]

@@ -436,15 +436,16 @@ impl Store {
         .bind(i64::from(minutes))
         .fetch_all(&self.inner.pool)
         .await?;
-        let start = Grid::new(&self.inner.calendar, minutes).slot(number, 0).0.div_euclid(1_000_000);
-        let slot_of = |index: u32| start + i64::from(index) * i64::from(minutes) * 60;
+        let starts = Grid::new(&self.inner.calendar, minutes).starts(day);
+        let slot_of = |index: u32| starts.get(usize::try_from(index).ok()?).map(|at| at.0.div_euclid(1_000_000));
         let mut reasons: HashMap<i64, Failure> = HashMap::new();
         for row in rows {
             let (meter, register): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
             let block = Block::decode(row.try_get(2)?)
                 .map_err(|_| StoreError::corrupt(format!("interval block of meter row {meter}, day {day}")))?;
             for point in &block.points {
-                let first = facts.values.entry((series, slot_of(point.index), meter, register)).or_default();
+                let Some(slot) = slot_of(point.index) else { continue };
+                let first = facts.values.entry((series, slot, meter, register)).or_default();
                 if point.content.is_good() {
                     *first = Some(first.map_or(point.received_at, |f| f.min(point.received_at)));
                 }
@@ -458,8 +459,8 @@ impl Store {
                         cause
                     }
                 };
-                for index in run.index..run.index.saturating_add(run.count) {
-                    facts.given_up.insert((series, slot_of(index), meter, register), cause.clone());
+                for slot in (run.index..run.index.saturating_add(run.count)).map_while(slot_of) {
+                    facts.given_up.insert((series, slot, meter, register), cause.clone());
                 }
             }
         }
