@@ -1,4 +1,4 @@
-//! Gauges that nobody keeps up while working: sampled from the store and the board.
+//! Gauges that nobody keeps up while working: sampled from the store.
 
 use std::time::Duration;
 
@@ -8,10 +8,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::channel::Shared;
 use crate::notebook::wall_clock;
-use crate::turnstile::LinkState;
 
-/// How often the board is looked at.
-const BOARD_EVERY: Duration = Duration::from_secs(10);
+/// When today's slots are counted for the first time: a start has other work to do.
+const FIRST_AFTER: Duration = Duration::from_secs(10);
 
 /// How often today's slots are counted, at the most.
 const SLOTS_EVERY: Duration = Duration::from_secs(300);
@@ -21,18 +20,12 @@ const SLOTS_SHARE: u32 = 20;
 
 /// Samples until `cancel`.
 pub(crate) async fn sample(shared: Shared, cancel: CancellationToken) {
-    let mut count_at = Instant::now() + BOARD_EVERY;
+    let mut count_at = Instant::now() + FIRST_AFTER;
     loop {
         tokio::select! {
             biased;
             () = cancel.cancelled() => return,
-            () = tokio::time::sleep(BOARD_EVERY) => {}
-        }
-        let board = shared.board.snapshot();
-        let up = board.channels.values().filter(|channel| channel.link.as_ref().is_some_and(LinkState::is_up)).count();
-        shared.metrics.channels_up.set(i64::try_from(up).unwrap_or(i64::MAX));
-        if Instant::now() < count_at {
-            continue;
+            () = tokio::time::sleep_until(count_at) => {}
         }
         let begun = Instant::now();
         let counted = tokio::select! {

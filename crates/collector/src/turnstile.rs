@@ -237,12 +237,6 @@ impl Turnstile {
         self.0.state.clone()
     }
 
-    /// How many questions of a class wait for their turn.
-    pub fn waiting(&self, class: Class) -> usize {
-        let places = places_of(class, &self.0.parts.config);
-        places - self.semaphore(class).available_permits()
-    }
-
     fn semaphore(&self, class: Class) -> &Arc<Semaphore> {
         let [order, on_demand, clock, scheduled, backfill] = &self.0.places;
         match class {

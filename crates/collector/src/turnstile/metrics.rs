@@ -113,7 +113,8 @@ impl TurnstileMetrics {
     pub(super) fn turn_granted(&self, class: Class, waited: std::time::Duration) {
         self.turn_wait.with_label_values(&[class.code()]).observe(waited.as_secs_f64());
     }
-    pub(super) fn waiting(&self, class: Class) -> IntGauge {
+    /// How many questions of a class wait for their turn, over all channels.
+    pub fn waiting(&self, class: Class) -> IntGauge {
         self.waiting.with_label_values(&[class.code()])
     }
     pub(super) fn refused(&self, class: Class) {
