@@ -1,14 +1,14 @@
 //! The turnstile over real sockets: who gets the line, and in what state it comes back.
 #![expect(clippy::unwrap_used, reason = "a test that fails panics")]
 
-#[path = "../../transport/tests/common/mod.rs"]
-mod common;
+#[path = "../../transport/tests/frames/mod.rs"]
+mod frames;
 
 use std::num::NonZeroU16;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{ByAddress, ENERGY, PATIENCE, VOLTAGE, Want, answer, by_packet, channel, frame, question, who_is_there};
+use frames::{ByAddress, ENERGY, PATIENCE, VOLTAGE, Want, answer, by_packet, channel, frame, question, who_is_there};
 use hes_collector::{
     BUSY, CLOSING, Direction, FrameLog, LinkState, MeterKey, NoFrameLog, Turnstile, TurnstileConfig, TurnstileMetrics,
     TurnstileParts, turnstile,

@@ -1,13 +1,13 @@
 //! Modules that dial in, on loopback.
 #![expect(clippy::unwrap_used, reason = "a test that fails panics")]
 
-mod common;
+mod frames;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{ByAddress, ENERGY, PATIENCE, Want, answer, by_frame, by_packet, frame, question, who_is_there};
+use frames::{ByAddress, ENERGY, PATIENCE, Want, answer, by_frame, by_packet, frame, question, who_is_there};
 use hes_driver::Exchange;
 use hes_model::{ChannelConfig, Registration};
 use hes_transport::{

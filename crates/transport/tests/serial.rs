@@ -1,7 +1,7 @@
 //! Serial ports, on real pseudo-terminals.
 #![expect(clippy::unwrap_used, reason = "a test that fails panics")]
 
-mod common;
+mod frames;
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
@@ -9,7 +9,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use common::{ENERGY, PATIENCE, Want, answer, fast, frame, question};
+use frames::{ENERGY, PATIENCE, Want, answer, fast, frame, question};
 use hes_driver::{Exchange, LinkError};
 use hes_model::{Endpoint, LineSettings, Parity};
 use hes_transport::{

@@ -1,13 +1,13 @@
 //! Sockets to serial servers, on loopback.
 #![expect(clippy::unwrap_used, reason = "a test that fails panics")]
 
-mod common;
+mod frames;
 
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
 use std::time::Duration;
 
-use common::{ENERGY, PATIENCE, VOLTAGE, Want, answer, fast, question};
+use frames::{ENERGY, PATIENCE, VOLTAGE, Want, answer, fast, question};
 use hes_driver::{Exchange, LinkError};
 use hes_model::{Endpoint, LineSettings, Parity};
 use hes_transport::{DialConfig, DirectLink, Line, OpenError, Transport, TransportConfig, TransportMetrics};
