@@ -140,17 +140,68 @@ mod tests {
         assert_eq!(kind.0.meaning(kind.1), Some("money_prepaid"));
     }
 
+    /// A load-profile record of a quarter past ten or later, with what its length says too much.
+    fn load_record(minute: u8, classes: &[u8], over: u8) -> Vec<u8> {
+        let body = [&[minute, 0x10, 9, 0x10, 0x15], classes].concat();
+        let mut record = [&[0xA0, 0xA0, u8::try_from(body.len()).unwrap() + over], &body[..]].concat();
+        record.extend([record.iter().fold(0, |sum: u8, byte| sum.wrapping_add(*byte)), 0xE5]);
+        record
+    }
+
+    /// Class 4 alone.
+    fn energies() -> Vec<u8> {
+        let values = [[1, 0, 0, 0], [2, 0, 0, 0], [3, 0, 0, 0x80], [4, 0, 0, 0]].concat();
+        [&[0xAA; 3][..], &values, &[0xAA; 3]].concat()
+    }
+
     #[test]
     fn load_profile_records_are_read_class_by_class() {
-        let time = [0x15, 0x10, 9, 0x10, 0x15];
-        let energies = [[1, 0, 0, 0], [2, 0, 0, 0], [3, 0, 0, 0x80], [4, 0, 0, 0]].concat();
-        let one =
-            [&[0xA0, 0xA0, 0x1C][..], &time, &[0xAA, 0xAA, 0xAA], &energies, &[0xAA, 0xAA, 0xAA, 0x77, 0xE5]].concat();
-        let read_two = read("06040001", &one.repeat(2));
+        let read_two = read("06040001", &load_record(0x15, &energies(), 0).repeat(2));
         assert_eq!(read_two.len(), 8);
         assert_eq!(read_two[6], "combined_reactive_1_energy_total=-0.03 kvarh Load latched 2015-10-09T10:15:00");
-        assert_eq!(read("06040001", &one[..20]).last().unwrap(), "unknown=<malformed>");
         assert_eq!(read("06040001", &[0; 9]), ["unknown=<malformed>"]);
+        assert_eq!(read("06040001", &[0xA0]), ["unknown=<malformed>"]);
+        for cut in 8..load_record(0x15, &energies(), 0).len() {
+            let whole = load_record(0x15, &energies(), 0);
+            assert_eq!(read("06040001", &whole[..cut]), ["unknown=<malformed> latched 2015-10-09T10:15:00"]);
+        }
+    }
+
+    #[test]
+    fn the_length_of_a_load_profile_record_may_count_its_sum_and_its_end() {
+        for over in 0..=2 {
+            let records = [load_record(0x15, &energies(), over), load_record(0x30, &energies(), over)].concat();
+            assert_eq!(read("06040001", &records).len(), 8, "{over}");
+        }
+        let malformed = ["unknown=<malformed> latched 2015-10-09T10:15:00"];
+        assert_eq!(read("06040001", &load_record(0x15, &energies(), 3)), malformed);
+        assert_eq!(read("06040001", &load_record(0x15, &energies(), 0xFF - 27)), malformed);
+    }
+
+    #[test]
+    fn a_load_profile_record_of_another_sum_is_not_read_and_the_next_one_is() {
+        let (good, next) = (load_record(0x15, &energies(), 0), load_record(0x30, &energies(), 0));
+        // The sum, a digit, and the meter's own mark of a bad record.
+        for damage in [vec![(30, 0x01)], vec![(12, 0x01)], vec![(0, 0x40), (1, 0x40)]] {
+            let mut bad = good.clone();
+            damage.iter().for_each(|&(at, bits): &(usize, u8)| bad[at] ^= bits);
+            let values = read("06040001", &[&bad[..], &next].concat());
+            assert_eq!(values[0], "unknown=<malformed> latched 2015-10-09T10:15:00");
+            assert_eq!(values[1], "forward_active_energy_total=0.01 kWh Load latched 2015-10-09T10:30:00");
+            assert_eq!(values.len(), 5);
+        }
+    }
+
+    #[test]
+    fn a_class_of_another_length_costs_no_other_class() {
+        let one_phase = [&[0x05, 0x22, 0x50, 0x01, 0x00][..], &energies()].concat();
+        let values = read("06000001", &[load_record(0x15, &one_phase, 0), load_record(0x30, &energies(), 0)].concat());
+        assert_eq!(values[0], "unknown=<malformed> latched 2015-10-09T10:15:00");
+        assert_eq!(values[1], "forward_active_energy_total=0.01 kWh Load latched 2015-10-09T10:15:00");
+        assert_eq!(values.len(), 9);
+        // Seven ends are more than there are classes: nobody knows which is which.
+        let values = read("06000001", &load_record(0x15, &[&[0xAA][..], &energies()].concat(), 0));
+        assert_eq!(values, ["unknown=<malformed> latched 2015-10-09T10:15:00"]);
     }
 
     #[test]

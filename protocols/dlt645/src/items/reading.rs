@@ -101,9 +101,12 @@ struct Parts<'a> {
 /// Load-profile records that are not read yet.
 #[derive(Debug, Clone, Copy)]
 struct Load<'a> {
+    /// What follows the record at hand.
     data: Data<'a>,
-    /// The class to be read next; none between two records.
-    class: Option<usize>,
+    /// What is left of the record at hand.
+    classes: Data<'a>,
+    /// The class it begins with.
+    class: usize,
 }
 
 /// Fields with the bytes they are to be read from.
@@ -147,7 +150,7 @@ impl<'a> Readings<'a> {
         let (source, run) = match found.map(|found| (found, &found.entry.layout)) {
             None => raw(),
             Some((found, Layout::Fields(row))) => (Source::None, Run::of(items, found, row, data)),
-            Some((_, Layout::LoadProfile)) => compound(Source::Load(Load { data, class: None })),
+            Some((_, Layout::LoadProfile)) => compound(Source::Load(Load { data, classes: Data::default(), class: 0 })),
             Some((found, Layout::Parts { position, dimension, separator })) => match items.dimensions.get(*dimension) {
                 Some(dimension) => {
                     let (places, position, separator) = (found.places, *position, *separator);
@@ -382,67 +385,103 @@ impl<'a> Parts<'a> {
 
 /// Begins a load-profile record, twice.
 const LOAD_START: u8 = 0xA0;
+/// In its place: the meter says itself that the record is not good.
+const LOAD_BAD: u8 = 0xE0;
 /// Ends a load-profile record, after its sum.
 const LOAD_END: u8 = 0xE5;
-/// Ends a class of a load-profile record.
+/// Ends a class of a load-profile record. No packed decimal holds it, so it is found whatever the class's length.
 const CLASS_END: u8 = 0xAA;
+/// Bytes before those that the length byte of a record counts.
+const LOAD_HEAD: usize = 3;
+/// The sum and the end.
+const LOAD_TAIL: usize = 2;
 
 impl<'a> Load<'a> {
     /// The next class of the record at hand that has data, or of the next record.
     fn next(&mut self, items: &'a Items, latched: &mut Option<DateTime>) -> Option<Run<'a>> {
-        while !self.data.is_empty() {
-            let step = match self.class {
-                None => self.open(latched),
-                Some(class) if class == items.load_classes.len() || self.at_end() => self.close(),
-                Some(class) => {
-                    self.class = Some(class + 1);
-                    match self.class_fields(items.load_classes.get(class)?) {
-                        Some(part) if part.is_empty() => Some(()),
-                        Some(part) => return Some(Run::load(items, items.load_classes.get(class)?, part)),
-                        None => None,
+        loop {
+            while let Some(part) = self.next_class() {
+                let fields = items.load_classes.get(self.class)?;
+                self.class += 1;
+                match part.len() {
+                    0 => {}
+                    len if len == fields.iter().map(|field| field.format().len()).sum::<usize>() => {
+                        return Some(Run::load(items, fields, part));
                     }
+                    _ => return Some(Run::whole(items, RunState::Malformed, part)),
                 }
-            };
-            if step.is_none() {
-                *latched = None;
-                return Some(Run::whole(items, RunState::Malformed, std::mem::take(&mut self.data)));
+            }
+            let record = Record::split(self.data)?;
+            (self.data, *latched) = (record.left, record.time);
+            let counted = record.classes.filter(|classes| {
+                let ends = classes.iter().filter(|&byte| byte == CLASS_END).count();
+                ends <= items.load_classes.len() && classes.split_last().is_none_or(|(last, _)| last == CLASS_END)
+            });
+            match counted {
+                Some(classes) => (self.classes, self.class) = (classes, 0),
+                None => return Some(Run::whole(items, RunState::Malformed, record.whole)),
             }
         }
-        None
     }
 
-    /// `A0 A0`, the length, the time.
-    fn open(&mut self, latched: &mut Option<DateTime>) -> Option<()> {
-        let ([LOAD_START, LOAD_START, _, time @ ..], left) = self.data.take::<8>()? else { return None };
-        *latched = DateTime::from_wire_minute(time);
-        (self.data, self.class) = (left, Some(0));
-        Some(())
-    }
-
-    /// The bytes of one class, none for an absent one; `None` where it does not end where it should.
-    fn class_fields(&mut self, fields: &[Field]) -> Option<Data<'a>> {
-        let len = match self.data.get(0)? {
-            CLASS_END => 0,
-            _ => fields.iter().map(|field| field.format().len()).sum(),
-        };
-        let (part, left) = self.data.split_at(len)?;
-        let ([CLASS_END], left) = left.take()? else { return None };
-        self.data = left;
+    /// The bytes of the next class, none for an absent one.
+    fn next_class(&mut self) -> Option<Data<'a>> {
+        let end = self.classes.iter().position(|byte| byte == CLASS_END)?;
+        let (part, left) = self.classes.split_at(end)?;
+        self.classes = left.split_at(1)?.1;
         Some(part)
     }
+}
 
-    /// Whether only sum and end are left of this record, although classes are missing.
-    fn at_end(&self) -> bool {
-        let mut bytes = self.data.iter().skip(1);
-        bytes.next() == Some(LOAD_END)
-            && matches!((bytes.next(), bytes.next()), (None, _) | (Some(LOAD_START), Some(LOAD_START)))
+/// One load-profile record: `A0 A0`, the length, the time, classes each ended by AA, the sum, `E5`.
+struct Record<'a> {
+    whole: Data<'a>,
+    left: Data<'a>,
+    time: Option<DateTime>,
+    /// Nothing where length, sum and marks do not agree: then no byte of the record is to be believed.
+    classes: Option<Data<'a>>,
+}
+
+impl<'a> Record<'a> {
+    /// Splits it off the front of `data`.
+    fn split(data: Data<'a>) -> Option<Self> {
+        if data.is_empty() {
+            return None;
+        }
+        let head = data.take::<8>();
+        let time = head.and_then(|([_, _, _, time @ ..], _)| DateTime::from_wire_minute(time));
+        let end = match head {
+            Some(([a, b, len, ..], _)) if Self::starts(a, b) => Self::end(data, len.into()),
+            _ => None,
+        };
+        let (whole, left) = end.and_then(|end| data.split_at(end)).unwrap_or((data, Data::default()));
+        let good = end.is_some() && whole.get(0) == Some(LOAD_START) && Self::sum_is_right(whole);
+        let classes = good.then(|| whole.split_at(whole.len() - LOAD_TAIL)?.0.take::<8>()).flatten();
+        Some(Self { whole, left, time, classes: classes.map(|(_, classes)| classes) })
     }
 
-    /// The sum and the end. What the sum covers is not known for sure, so it is not checked: the frame's is.
-    fn close(&mut self) -> Option<()> {
-        let ([_, LOAD_END], left) = self.data.take::<2>()? else { return None };
-        (self.data, self.class) = (left, None);
-        Some(())
+    fn starts(a: u8, b: u8) -> bool {
+        a == b && matches!(a, LOAD_START | LOAD_BAD)
+    }
+
+    /// Where a record ends that counts `len` bytes: the end mark stands there, and nothing or another record follows. Meter
+    /// firmware counts from the time up to the last class; some count the sum with it, or the end too.
+    fn end(data: Data<'_>, len: usize) -> Option<usize> {
+        (0..=LOAD_TAIL).map(|counted| LOAD_HEAD + len + LOAD_TAIL - counted).find(|&end| {
+            let mut bytes = data.iter().skip(end - 1);
+            bytes.next() == Some(LOAD_END)
+                && match (bytes.next(), bytes.next()) {
+                    (None, _) => true,
+                    (Some(a), Some(b)) => Self::starts(a, b),
+                    (Some(_), None) => false,
+                }
+        })
+    }
+
+    /// The sum is of every byte before it.
+    fn sum_is_right(whole: Data<'_>) -> bool {
+        let summed = whole.len().saturating_sub(LOAD_TAIL);
+        whole.get(summed) == Some(whole.iter().take(summed).fold(0, u8::wrapping_add))
     }
 }
 
