@@ -208,6 +208,9 @@ pub struct Item {
     /// When the value occurred (maximum demands).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub occurred: Option<String>,
+    /// Why the moment it occurred is not shown: as `no_value`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub occurred_no_value: Option<&'static str>,
     /// When it was latched (freezes, load-profile records).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latched: Option<String>,

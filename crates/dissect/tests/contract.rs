@@ -224,6 +224,90 @@ fn a_refusal_whose_reason_is_missing_or_too_long_is_one_all_the_same() {
     }
 }
 
+fn decoded(control: u8, data: &[u8]) -> Value {
+    let found = explain(&hex(&masked(control, data)));
+    schema::validate(&found);
+    found
+}
+
+#[test]
+fn what_stands_behind_the_item_of_a_request_does_not_hide_the_item() {
+    let item = [0x00, 0x00, 0x01, 0x00];
+    for (control, rest) in [(0x11, vec![1, 2, 3]), (0x12, vec![]), (0x12, vec![1, 2]), (0x14, vec![2, 0, 0, 0])] {
+        let found = decoded(control, &[&item[..], &rest].concat());
+        let value = if rest.is_empty() { Value::Null } else { hex(&rest).into() };
+        check("", &json!({"di": "00010000", "di_label": {"zh": "正向有功电能 总"}, "value": value}), &found);
+    }
+    check("", &json!({"command": "read", "di": null, "value": null}), &decoded(0x11, &[1, 2, 3]));
+}
+
+#[test]
+fn a_value_written_is_explained_where_its_item_is_known() {
+    let write = |item: u32, level: u8, value: &[u8]| {
+        decoded(0x14, &[&item.to_le_bytes()[..], &[level, 0, 0, 0, 1, 0, 0, 0], value].concat())
+    };
+    let time = write(0x0400_0102, 2, &[0x32, 0x53, 0x18]);
+    check("", &json!({"value": "325318", "time": "18:53:32", "items": [{"name": "time", "value": "18:53:32"}]}), &time);
+    let names = |found: &Value| {
+        let fields = found["fields"].as_array().unwrap();
+        fields.iter().map(|field| field["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert!(names(&time).contains(&"time".to_owned()), "{time}");
+    let other_forms = [
+        write(0x0400_0102, 2, &[0x32, 0x53]),
+        // Enciphered, or with the authentication code of a security module: never a time, whatever the bytes.
+        write(0x0400_0102, 0x98, &[0x32, 0x53, 0x18]),
+        write(0x0400_0102, 0x99, &[0x32, 0x53, 0x18]),
+        write(0x04CC_0001, 2, &[1]),
+        write(0x0400_0C01, 2, &[1, 2, 3, 4]),
+    ];
+    for found in other_forms {
+        assert!(found.get("items").is_none() && found.get("time").is_none(), "{found}");
+        assert!(names(&found).contains(&"value".to_owned()), "{found}");
+    }
+}
+
+#[test]
+fn only_a_relay_command_of_level_98_and_28_bytes_is_taken_for_an_enciphered_one() {
+    let relay = |level: u8, len: usize| {
+        decoded(0x1C, &[&[level, 0, 0, 0, 0x78, 0x56, 0x34, 0x12][..], &vec![0xEB; len]].concat())
+    };
+    check("", &json!({"pa": "98", "operator": "12345678", "value": "EB".repeat(20), "action": null}), &relay(0x98, 20));
+    for (level, len) in [(0x98, 19), (0x98, 21), (0x99, 20), (0x02, 20), (0x02, 12)] {
+        let found = relay(level, len);
+        check("", &json!({"command": "control", "pa": null, "value": null, "action": null}), &found);
+        assert_eq!(found["link"]["len"], 8 + len);
+    }
+}
+
+#[test]
+fn a_demand_says_why_it_does_not_say_when_it_occurred() {
+    let demand = |at: [u8; 5]| {
+        let found = decoded(0x91, &[&[0, 0, 1, 1, 0x34, 0x12, 0][..], &at].concat());
+        found["items"][0].clone()
+    };
+    check("", &json!({"occurred": "2024-03-02T18:30", "occurred_no_value": null}), &demand([0x30, 0x18, 2, 3, 0x24]));
+    for (at, why) in [([0; 5], "no_such_time"), ([0xFF; 5], "absent"), ([0x3A, 0x18, 2, 3, 0x24], "not_bcd")] {
+        check("", &json!({"value": "0.1234", "occurred": null, "occurred_no_value": why}), &demand(at));
+    }
+}
+
+#[test]
+fn a_sunday_counted_as_seven_costs_the_weekday_only() {
+    let found = decoded(0x91, &[1, 1, 0, 4, 7, 0x10, 1, 0x16]);
+    check("", &json!({"date": "2016-01-10", "weekday": null, "items": [{"value": "2016-01-10"}]}), &found);
+    let whole = decoded(0x91, &[0x0C, 1, 0, 4, 0x32, 0x53, 0x18, 6, 0x29, 0x12, 0x18]);
+    check("", &json!({"date": "2018-12-29", "weekday": 6, "time": "18:53:32"}), &whole);
+}
+
+#[test]
+fn a_freeze_at_a_time_that_no_clock_shows_is_of_no_known_form() {
+    check("", &json!({"command": "freeze", "freeze_at": "**-** **:00"}), &decoded(0x16, &[0, 0x99, 0x99, 0x99]));
+    for at in [[0, 0x24, 1, 1], [0x60, 0, 1, 1], [0, 0, 0, 1], [0, 0, 0x32, 1], [0, 0, 1, 0], [0, 0, 1, 0x13]] {
+        check("", &json!({"command": "freeze", "freeze_at": null}), &decoded(0x16, &at));
+    }
+}
+
 fn dialects() -> impl Strategy<Value = Option<Dialect>> {
     prop_oneof![Just(None), Just(Some(Dialect::V2007)), Just(Some(Dialect::V1997))]
 }

@@ -1,6 +1,7 @@
 //! Requests, typed: what a master asks of a meter.
 
 use std::fmt::{self, Debug, Display, Formatter};
+use std::ops::RangeInclusive;
 
 use hes_wire::bcd;
 
@@ -30,10 +31,25 @@ pub struct Password {
     code: Code<3>,
 }
 
+/// `PA P0 P1 P2 C0 C1 C2 C3`, then 16 bytes enciphered and 4 of authentication code.
+const SEALED_RELAY_BYTES: usize = 28;
+
 impl Password {
+    const SEALED: u8 = 0x98;
+    const AUTHENTICATED: u8 = 0x99;
+
     /// A password of a level.
     pub const fn new(level: u8, code: Code<3>) -> Self {
         Self { level, code }
+    }
+    /// Whether what follows is enciphered for the meter's security module: level 98.
+    pub const fn is_sealed(self) -> bool {
+        self.level == Self::SEALED
+    }
+    /// Whether the security module decides instead of the password: levels 98 and 99. What follows carries its
+    /// authentication code.
+    pub const fn is_of_security_module(self) -> bool {
+        matches!(self.level, Self::SEALED | Self::AUTHENTICATED)
     }
     /// The password itself. Not for logs.
     pub const fn reveal(self) -> Code<3> {
@@ -151,11 +167,20 @@ impl FreezeAt {
     fn from_wire(wire: [u8; 4]) -> Option<Self> {
         let place = |byte| bcd::from_byte(byte).map(|n| (n != Self::EVERY).then_some(n));
         let [minute, hour, day, month] = wire;
-        Some(Self { month: place(month)?, day: place(day)?, hour: place(hour)?, minute: place(minute)? })
+        let at = Self { month: place(month)?, day: place(day)?, hour: place(hour)?, minute: place(minute)? };
+        at.exists().then_some(at)
     }
     fn to_wire(self) -> Option<[u8; 4]> {
         let place = |part: Option<u8>| bcd::to_byte(part.unwrap_or(Self::EVERY));
-        Some([place(self.minute)?, place(self.hour)?, place(self.day)?, place(self.month)?])
+        self.exists().then_some([place(self.minute)?, place(self.hour)?, place(self.day)?, place(self.month)?])
+    }
+    /// Whether clocks ever show it.
+    fn exists(self) -> bool {
+        let within = |part: Option<u8>, range: RangeInclusive<u8>| part.is_none_or(|part| range.contains(&part));
+        within(self.month, 1..=12)
+            && within(self.day, 1..=31)
+            && within(self.hour, 0..=23)
+            && within(self.minute, 0..=59)
     }
 }
 
@@ -257,6 +282,13 @@ pub enum Command<'a> {
     },
     /// Relay, alarm, keep power on.
     Relay(RelayCommand),
+    /// The same, enciphered for the meter's security module: nobody else can tell which.
+    SealedRelay {
+        /// Level 98, and by whom.
+        authority: Authority,
+        /// `N1 … N8` enciphered, and their authentication code; in which order they are sent, sources disagree.
+        sealed: Data<'a>,
+    },
     /// Choose what the multi-function output shows: 0 clock second, 1 demand period, 2 period switch.
     MultiFunction {
         /// The choice.
@@ -364,6 +396,10 @@ impl<'a> Command<'a> {
                 let (item, rest) = DataId::split(dialect, rest)?;
                 rest.is_empty().then_some(Command::ClearEvents { authority, item })?
             }
+            Service::Relay if data.len() == SEALED_RELAY_BYTES => {
+                let (authority, sealed) = Authority::split(dialect, data)?;
+                authority.password.is_sealed().then_some(Command::SealedRelay { authority, sealed })?
+            }
             Service::Relay => Command::Relay(RelayCommand::from_wire(data.exactly()?)),
             Service::MultiFunction => {
                 let [output] = data.exactly()?;
@@ -409,7 +445,7 @@ impl<'a> Command<'a> {
             Command::ClearDemand { .. } => Service::ClearDemand.effect(),
             Command::ClearMeter { .. } => Service::ClearMeter.effect(),
             Command::ClearEvents { .. } => Service::ClearEvents.effect(),
-            Command::Relay(_) => Service::Relay.effect(),
+            Command::Relay(_) | Command::SealedRelay { .. } => Service::Relay.effect(),
             Command::MultiFunction { .. } => Service::MultiFunction.effect(),
             Command::Security { .. } => Service::Security.effect(),
             Command::Other { .. } => Effect::MayActuate,
@@ -478,6 +514,10 @@ impl<'a> Command<'a> {
                 let RelayCommand { password, operator, action, n2, valid_until } = relay;
                 let parts = [&password.to_wire()[..], &operator.0, &[action.code(), *n2], &valid_until.0];
                 envelope.request(out, Service::Relay, &parts, none)
+            }
+            Command::SealedRelay { authority, sealed } => {
+                let parts = [&authority.password.to_wire()[..], authority.operator()];
+                envelope.request(out, Service::Relay, &parts, *sealed)
             }
             Command::MultiFunction { output } => envelope.request(out, Service::MultiFunction, &[&[*output]], none),
             Command::Security { item, data } => {

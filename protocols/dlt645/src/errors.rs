@@ -27,7 +27,8 @@ const NAMES_1997: Names = [
     "too_many_tariffs",
     "reserved",
 ];
-/// Bits of the low byte of SERR, the error word of security authentication. From memory of the supplement.
+/// Bits of the low byte of SERR, the error word of security authentication. `address_abnormal` is of a later supplement, and
+/// from memory; public tables that agree on the others have it as reserved.
 const NAMES_SECURITY: Names = [
     "other",
     "repeated_recharge",

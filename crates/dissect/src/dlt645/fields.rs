@@ -2,13 +2,13 @@
 
 use std::ops::Range;
 
-use hes_dlt645::items::{Value, items};
+use hes_dlt645::items::{Reading, Value, items};
 use hes_dlt645::{
     Answer, Authority, Command, Control, Data, DataId, DateTime, Dialect, Direction, Frame, RelayCommand, Service,
 };
 
 use super::labels;
-use super::meaning::{minute, reading_label, record_count};
+use super::meaning::{minute, reading_label, record_count, written};
 use super::tiles::Tiles;
 use crate::Secrets;
 use crate::decoded::{Field, Label};
@@ -65,7 +65,7 @@ pub(super) fn passwords(frame: &Frame<'_>, dialect: Dialect) -> Vec<Range<usize>
                 vec![after(at), after(at + 4)]
             }
             Command::ClearDemand { .. } | Command::ClearMeter { .. } | Command::ClearEvents { .. } => vec![after(0)],
-            Command::Relay(_) => vec![after(0)],
+            Command::Relay(_) | Command::SealedRelay { .. } => vec![after(0)],
             Command::Other { .. } if carries_password(frame.control) => vec![whole],
             _ => Vec::new(),
         },
@@ -135,9 +135,10 @@ fn lay_command(tiles: &mut Tiles<'_>, command: &Command<'_>, dialect: Dialect) {
             lay_item(tiles, *item);
             lay_authority(tiles, authority);
             let (text, label) = (value.to_string(), Label::new("Value written", "写入数据"));
-            match is_password(*item) {
-                true => tiles.lay_secret(value.len(), "value", text, label),
-                false => tiles.lay(value.len(), "value", text, label),
+            match written(*item, authority, *value) {
+                Some(readings) => lay_readings(tiles, &readings, *value),
+                None if is_password(*item) => tiles.lay_secret(value.len(), "value", text, label),
+                None => tiles.lay(value.len(), "value", text, label),
             }
         }
         Command::WriteAddress { address } => {
@@ -184,6 +185,11 @@ fn lay_command(tiles: &mut Tiles<'_>, command: &Command<'_>, dialect: Dialect) {
             lay_item(tiles, *item);
         }
         Command::Relay(relay) => lay_relay(tiles, relay),
+        Command::SealedRelay { authority, sealed } => {
+            lay_authority(tiles, authority);
+            let label = Label::new("Enciphered command and its authentication code", "控制命令密文及MAC");
+            tiles.lay(sealed.len(), "sealed", sealed.to_string(), label);
+        }
         Command::MultiFunction { output } => {
             tiles.lay(1, "output", format!("{output:02X}"), Label::new("Output shows", "输出信号类别"));
         }
@@ -201,7 +207,15 @@ fn lay_command(tiles: &mut Tiles<'_>, command: &Command<'_>, dialect: Dialect) {
                 Dialect::V2007 => Label::new("Data of no known form", "未知格式数据"),
                 Dialect::V1997 => Label::new("Data of no known form (1997)", "未知格式数据(1997)"),
             };
-            lay_unknown(tiles, *control, *data, label);
+            let named = match dialect.service(control.0) {
+                Some(Service::Read | Service::ReadFollow) => DataId::split(dialect, *data),
+                _ => None,
+            };
+            let rest = named.map_or(*data, |(item, rest)| {
+                lay_item(tiles, item);
+                rest
+            });
+            lay_unknown(tiles, *control, rest, label);
         }
     }
 }
@@ -276,12 +290,18 @@ fn lay_answer(tiles: &mut Tiles<'_>, answer: &Answer<'_>) {
     }
 }
 
-/// The values behind an item, and what stands between them.
+/// The values behind an item.
 fn lay_values(tiles: &mut Tiles<'_>, item: DataId, data: Data<'_>) {
-    let id_bytes = item.dialect().item_bytes();
-    for reading in items(item.dialect()).read(item, data) {
+    let readings: Vec<Reading<'_>> = items(item.dialect()).read(item, data).collect();
+    lay_readings(tiles, &readings, data);
+}
+
+/// Values out of `data`, which comes next, and what stands between them.
+fn lay_readings(tiles: &mut Tiles<'_>, readings: &[Reading<'_>], data: Data<'_>) {
+    let before = tiles.laid_of_data();
+    for reading in readings {
         if let Some(offset) = reading.bytes.offset_in(data) {
-            lay_structure(tiles, id_bytes + offset);
+            lay_structure(tiles, before + offset);
         }
         let value = match &reading.value {
             Value::None(why) => why.code().to_owned(),
@@ -291,9 +311,9 @@ fn lay_values(tiles: &mut Tiles<'_>, item: DataId, data: Data<'_>) {
             Some(at) => format!("{value} at {}", minute(at)),
             None => value,
         };
-        tiles.lay(reading.bytes.len(), reading.name.to_string(), value, reading_label(&reading));
+        tiles.lay(reading.bytes.len(), reading.name.to_string(), value, reading_label(reading));
     }
-    lay_structure(tiles, id_bytes + data.len());
+    lay_structure(tiles, before + data.len());
 }
 
 /// What stands between values, up to `end` of the data field: separators, and the frame of load-profile records.

@@ -1,6 +1,6 @@
 //! What a frame means as a whole.
 
-use hes_dlt645::items::{History, Reading, Value, items};
+use hes_dlt645::items::{History, NoValue, Reading, Value, items};
 use hes_dlt645::{
     Answer, Authority, Command, Data, DataId, DateTime, Dialect, Direction, Errors, Follow, Frame, FreezeAt, Password,
     RelayCommand, Service,
@@ -106,6 +106,9 @@ impl About<'_> {
                 self.authority(&authority);
                 let hidden = self.secrets == Secrets::Hidden && super::fields::is_password(item);
                 self.out.value = Some(if hidden { STARS.to_owned() } else { value.to_string() });
+                if let Some(all) = written(item, &authority, value) {
+                    self.readings(item, &all);
+                }
             }
             Command::WriteAddress { address } => self.out.address = Some(address.to_string()),
             Command::BroadcastTime { time } => self.out.time = Some(time.to_string()),
@@ -124,16 +127,28 @@ impl About<'_> {
                 self.item(item);
             }
             Command::Relay(relay) => self.relay(&relay),
+            Command::SealedRelay { authority, sealed } => {
+                self.authority(&authority);
+                self.out.value = Some(sealed.to_string());
+            }
             Command::MultiFunction { output } => self.out.value = Some(format!("{output:02X}")),
             Command::Security { item, data } => {
                 self.item(item);
                 self.out.value = Some(data.to_string());
             }
-            Command::Other { control, .. } => {
-                if self.dialect.service(control.0).is_none() {
-                    self.unknown();
+            Command::Other { control, data } => match self.dialect.service(control.0) {
+                None => self.unknown(),
+                // What stands behind the item has a form of its own, as where one meter answers for others.
+                Some(Service::Read | Service::ReadFollow | Service::Write)
+                    if self.secrets == Secrets::Shown || !super::fields::carries_password(control) =>
+                {
+                    if let Some((item, rest)) = DataId::split(self.dialect, data) {
+                        self.item(item);
+                        self.out.value = (!rest.is_empty()).then(|| rest.to_string());
+                    }
                 }
-            }
+                Some(_) => {}
+            },
         }
     }
 
@@ -204,11 +219,15 @@ impl About<'_> {
         let mut readings = items(item.dialect()).read(item, data);
         let all: Vec<Reading<'_>> = readings.by_ref().collect();
         self.out.terminator = readings.terminator().map(|byte| format!("{byte:02X}"));
-        for reading in &all {
+        self.readings(item, &all);
+    }
+
+    fn readings(&mut self, item: DataId, all: &[Reading<'_>]) {
+        for reading in all {
             match reading.value {
                 Value::DateWeekday(date, weekday) => {
                     self.out.date = Some(date.to_string());
-                    self.out.weekday = Some(weekday);
+                    self.out.weekday = weekday;
                 }
                 Value::Time(time) => self.out.time = Some(time.to_string()),
                 Value::Minute(at) if is_freeze(item) && reading.obis.is_none() => {
@@ -217,8 +236,19 @@ impl About<'_> {
                 _ => {}
             }
         }
-        self.out.items = Some(to_items(item, &all));
+        self.out.items = Some(to_items(item, all));
     }
+}
+
+/// What a value to be written says: where the item is known, the value has its form, and it is not for a security module.
+pub(super) fn written<'a>(item: DataId, authority: &Authority, value: Data<'a>) -> Option<Vec<Reading<'a>>> {
+    let table = items(item.dialect());
+    if authority.password.is_of_security_module() || !table.knows(item) {
+        return None;
+    }
+    let all: Vec<Reading<'_>> = table.read(item, value).collect();
+    let malformed = |reading: &Reading<'_>| matches!(reading.value, Value::None(NoValue::Malformed));
+    (!all.iter().any(malformed)).then_some(all)
 }
 
 /// The values behind an item, put together from all frames of an answer.
@@ -277,6 +307,7 @@ fn to_item(reading: &Reading<'_>, naming: Naming) -> Item {
         obis: reading.obis.map(|[a, b, c, d, e, f]| format!("{a}.{b}.{c}.{d}.{e}.{f}")),
         history: history(reading.history),
         occurred: reading.occurred.map(minute),
+        occurred_no_value: reading.field.format().occurred_no_value(reading.bytes).map(NoValue::code),
         latched: reading.latched.map(minute),
         en: label.en,
         zh: label.zh,

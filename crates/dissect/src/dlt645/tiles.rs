@@ -41,6 +41,11 @@ impl<'a> Tiles<'a> {
         self.tile(len, name.to_owned(), value, label, secrets);
     }
 
+    /// How many bytes of the data field are laid.
+    pub(super) fn laid_of_data(&self) -> usize {
+        self.at.saturating_sub(self.data.start)
+    }
+
     /// The bytes up to `at`, counted in the data field, without mask.
     pub(super) fn plain_to(&self, at: usize) -> Vec<u8> {
         let range = self.at..self.data.start.saturating_add(at).min(self.bytes.len());

@@ -36,7 +36,7 @@ pub enum Format {
     Time,
     /// Packed digits that are no quantity: addresses, operator codes, partial dates. Any other letters of the standard.
     Digits(usize),
-    /// `ASCII n`: text, sent last character first. That order is from memory of the standard.
+    /// `ASCII n`: text, sent last character first.
     Text(usize),
     /// `HEX n`: bytes that are only shown.
     Raw(usize),
@@ -91,8 +91,9 @@ pub enum Value<'a> {
     Second(DateTime),
     /// A date.
     Date(Date),
-    /// A date with the weekday the meter says, Sunday is 0. The two need not agree.
-    DateWeekday(Date, u8),
+    /// A date with the weekday the meter says, Sunday is 0. The two need not agree. None for 7: meters that send it count from
+    /// Monday as 1, others from Sunday.
+    DateWeekday(Date, Option<u8>),
     /// A time of day.
     Time(Time),
     /// Digits that are no quantity.
@@ -228,6 +229,15 @@ impl Format {
         }
     }
 
+    /// Why a field that has such a moment does not show one.
+    pub fn occurred_no_value(&self, data: Data<'_>) -> Option<NoValue> {
+        let Format::NumberAt(format) = self else { return None };
+        match Format::Minute.read(data.split_at(format.bytes)?.1) {
+            Value::None(why) => Some(why),
+            _ => None,
+        }
+    }
+
     /// Everything but numbers, which are nearly all there is.
     fn read_other<'a>(&'a self, data: Data<'a>) -> Value<'a> {
         let moment = |value: Option<Value<'a>>| {
@@ -254,7 +264,8 @@ impl Format {
             Format::Second => moment(data.exactly().and_then(DateTime::from_wire).map(Value::Second)),
             Format::Date => moment(data.exactly().and_then(Date::from_wire).map(Value::Date)),
             Format::DateWeekday => moment(data.exactly().and_then(|[weekday, date @ ..]: [u8; 4]| {
-                Some(Value::DateWeekday(Date::from_wire(date)?, bcd::from_byte(weekday).filter(|&day| day < 7)?))
+                let weekday = bcd::from_byte(weekday).filter(|&day| day <= 7)?;
+                Some(Value::DateWeekday(Date::from_wire(date)?, Some(weekday).filter(|&day| day < 7)))
             })),
             Format::Time => moment(data.exactly().and_then(Time::from_wire).map(Value::Time)),
             Format::Digits(_) => match Digits::new(data) {
@@ -396,7 +407,12 @@ mod tests {
     #[test]
     fn moments_and_texts_are_shown_in_reading_order() {
         assert_eq!(read("YYMMDDhhmm", Sign::None, &[0, 0, 9, 0x10, 0x15]), "2015-10-09T00:00");
-        assert_eq!(read("YYMMDDWW", Sign::None, &[1, 0x11, 1, 0x16]), "2016-01-11");
+        for weekday in 0..=9 {
+            let date = if weekday <= 7 { "2016-01-11" } else { "no_such_time" };
+            assert_eq!(read("YYMMDDWW", Sign::None, &[weekday, 0x11, 1, 0x16]), date);
+        }
+        let sunday = format("YYMMDDWW", Sign::None);
+        assert!(matches!(sunday.read(Data::plain(&[7, 0x10, 1, 0x16])), Value::DateWeekday(_, None)));
         assert_eq!(read("hhmmss", Sign::None, &[0x55, 0x53, 0x21]), "21:53:55");
         assert_eq!(read("NNNNNN", Sign::None, &[1, 2, 3]), "030201");
         assert_eq!(read("ASCII 6", Sign::None, b"\0\0V022"), "220V");
