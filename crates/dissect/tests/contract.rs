@@ -301,6 +301,19 @@ fn a_sunday_counted_as_seven_costs_the_weekday_only() {
 }
 
 #[test]
+fn a_set_bit_without_a_name_is_shown_as_reserved() {
+    let bits = |word: u8, low: u8, high: u8| {
+        let found = decoded(0x91, &[word, 5, 0, 4, low, high]);
+        let bits = found["items"][0]["bits"].as_array().unwrap().clone();
+        let set = bits.into_iter().filter(|bit| bit["value"] != 0);
+        set.map(|bit| format!("{} {}", bit["bit"], bit["name"].as_str().unwrap())).collect::<Vec<_>>()
+    };
+    assert_eq!(bits(1, 0x44, 0x80), ["2 clock_battery_low", "6 reserved", "15 clock_fault"]);
+    assert_eq!(bits(7, 0x01, 0x03), ["0 voltage_sequence_reversed", "8 current_unbalance_severe", "9 reserved"]);
+    assert!(bits(3, 0, 0).is_empty());
+}
+
+#[test]
 fn a_freeze_at_a_time_that_no_clock_shows_is_of_no_known_form() {
     check("", &json!({"command": "freeze", "freeze_at": "**-** **:00"}), &decoded(0x16, &[0, 0x99, 0x99, 0x99]));
     for at in [[0, 0x24, 1, 1], [0x60, 0, 1, 1], [0, 0, 0, 1], [0, 0, 0x32, 1], [0, 0, 1, 0], [0, 0, 1, 0x13]] {

@@ -377,7 +377,18 @@ fn bits(value: &Value<'_>) -> Option<Vec<Bit>> {
         en: field.en.to_string(),
         zh: field.zh.to_string(),
     };
-    Some(word.parts().map(bit).collect())
+    let reserved = word.reserved().map(|bit| Bit {
+        bit,
+        width: 1,
+        name: "reserved".to_owned(),
+        value: 1,
+        meaning: None,
+        en: "Reserved, but set".to_owned(),
+        zh: "保留位被置位".to_owned(),
+    });
+    let mut bits: Vec<Bit> = word.parts().map(bit).chain(reserved).collect();
+    bits.sort_by_key(|bit| bit.bit);
+    Some(bits)
 }
 
 fn history(history: History) -> Option<String> {

@@ -84,7 +84,7 @@ pub fn read_frame(bytes: &[u8], dialect: Dialect) -> Result<ReadFrame, NotARead>
         (Dialect::V2007, Some(Service::ReadFollow)) => &[5],
         (Dialect::V2007, Some(Service::ReadAddress)) => &[0],
         (Dialect::V1997, Some(Service::Read)) => &[2],
-        (Dialect::V1997, Some(Service::ReadFollow)) => &[2, 3],
+        (Dialect::V1997, Some(Service::ReadFollow)) => &[2],
         (Dialect::V1997, Some(Service::ReadAgain)) => &[0],
         (Dialect::V2007, _) => return Err(NotARead::Service { control, allowed: "11, 12 and 13" }),
         (Dialect::V1997, _) => return Err(NotARead::Service { control, allowed: "01, 02 and 03" }),
@@ -175,6 +175,7 @@ mod tests {
         // The trip's bytes as the read's data: masked twice, so that they stand on the wire as they are.
         let inside: Vec<u8> = trip.iter().map(|b| b.wrapping_sub(0x33)).collect();
         assert!(reason(&frame(0x11, &inside), Dialect::V2007).contains("data bytes"));
+        assert!(reason(&frame(0x02, &[0x10, 0x90, 1]), Dialect::V1997).contains("data bytes"), "1997 counts no parts");
         let many = [&[0xFE; 17][..], &read].concat();
         assert!(reason(&many, Dialect::V2007).contains("17 wake-up bytes"));
     }

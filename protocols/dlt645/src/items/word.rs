@@ -66,6 +66,12 @@ impl<'a> Word<'a> {
     pub fn parts(self) -> impl Iterator<Item = (&'a BitField, u64)> {
         self.table.bits().iter().map(move |field| (field, field.of(self.bits)))
     }
+    /// The bits without a name that are set, lowest first.
+    pub fn reserved(self) -> impl Iterator<Item = u8> {
+        let named = self.table.bits().iter().fold(0, |named, field| named | field.mask());
+        let unnamed = self.bits & !named;
+        (0..64).filter(move |bit| unnamed >> bit & 1 == 1)
+    }
     /// The value of the part called `name`.
     pub fn part(self, name: &str) -> Option<u64> {
         self.parts().find(|(field, _)| &*field.name == name).map(|(_, value)| value)
@@ -76,6 +82,9 @@ impl BitField {
     /// Its value in a word.
     pub fn of(&self, word: u64) -> u64 {
         word.checked_shr(self.low.into()).unwrap_or(0) & ((1 << self.width) - 1)
+    }
+    fn mask(&self) -> u64 {
+        ((1 << self.width) - 1) << self.low
     }
     /// What a value means, where the table says.
     pub fn meaning(&self, value: u64) -> Option<&str> {
