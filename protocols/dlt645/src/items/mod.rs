@@ -217,6 +217,85 @@ mod tests {
     }
 
     #[test]
+    fn purchases_are_read_part_by_part_and_as_a_block() {
+        let time = [0x15, 0x10, 0x09, 0x10, 0x24];
+        let amounts = [[0x00, 0x50, 0, 0], [0x34, 0x12, 0, 0], [0x34, 0x62, 0, 0], [0x00, 0x99, 0x09, 0]].concat();
+        assert_eq!(
+            read("0333FF02", &[&time[..], &[0x17, 0x00], &amounts].concat()),
+            [
+                "money_purchase_time=2024-10-09T10:15 Record(2)",
+                "money_purchase_count=17 times Record(2)",
+                "money_purchase_amount=50.00 yuan Record(2)",
+                "money_purchase_before=12.34 yuan Record(2)",
+                "money_purchase_after=62.34 yuan Record(2)",
+                "money_purchase_sum=999.00 yuan Record(2)",
+            ]
+        );
+        assert_eq!(read("03320101", &time), ["energy_purchase_time=2024-10-09T10:15 Record(1)"]);
+        assert_eq!(read("03320201", &[0x17, 0]), ["energy_purchase_count=17 times Record(1)"]);
+        assert_eq!(read("0332060A", &amounts[..4]), ["energy_purchase_sum=50.00 kWh Record(10)"]);
+        assert_eq!(read("0333FF02", &amounts), ["money_purchase=<malformed> Record(2)"]);
+        assert_eq!(read("03330701", &[0; 4]), ["unknown=00000000"]);
+    }
+
+    #[test]
+    fn prices_limits_and_consumption_are_read_in_their_units() {
+        let four = [0x83, 0x52, 0, 0];
+        assert_eq!(read("02800020", &four), ["price=0.5283 yuan/kWh"]);
+        assert_eq!(read("02800021", &four), ["tariff_price=0.5283 yuan/kWh"]);
+        assert_eq!(read("04050104", &four), ["prices_1_tariff4=0.5283 yuan/kWh"]);
+        assert_eq!(read("040502FF", &four.repeat(2))[1], "prices_2_tariff2=0.5283 yuan/kWh");
+        assert_eq!(read("04000F04", &four), ["overdraft_energy_limit=52.83 kWh"]);
+        assert_eq!(read("04001005", &four), ["closing_money_limit=52.83 yuan"]);
+        assert_eq!(read("000B0001", &four), ["last_settlement_consumption=52.83 kWh"]);
+        assert_eq!(read("000C0000", &[0x83, 0x52, 0, 0x80]), ["month_consumption=-52.83 kWh"]);
+        assert_eq!(read("04001501", &[&[0; 12][..], &[0xAA, 0xAA]].concat())[1], "rest=AAAA");
+    }
+
+    #[test]
+    fn events_of_the_supplement_are_read_item_by_item() {
+        let at = [1, 2, 3, 4, 5, 0x24];
+        assert_eq!(read("10000001", &[0x12, 0, 0]), ["loss_of_voltage_count_total=12 times"]);
+        assert_eq!(read("10000201", &at), ["loss_of_voltage_end_total=2024-05-04T03:02:01"]);
+        assert_eq!(read("13020002", &[0x12, 0, 0]), ["phase_break_minutes_b=12 min"]);
+        assert_eq!(read("1303010A", &at), ["phase_break_start_c=2024-05-04T03:02:01 Record(10)"]);
+        assert_eq!(read("12012501", &at), ["over_voltage_end_a=2024-05-04T03:02:01 Record(1)"]);
+        assert_eq!(read("1F000101", &at), ["power_factor_low_start=2024-05-04T03:02:01 Record(1)"]);
+        // Where these end is not known.
+        assert_eq!(read("18013101", &at), ["unknown=010203040524"]);
+        let trip = [&at[..], &[0xAA, 9, 9, 9, 9, 0xAA]].concat();
+        assert_eq!(read("1D00FF01", &trip), ["trip_time=2024-05-04T03:02:01 Record(1)", "rest=AA09090909AA Record(1)"]);
+        assert_eq!(read("1E000301", &[0x10, 0, 0, 0]), ["close_forward_active_energy=0.10 kWh Record(1)"]);
+    }
+
+    #[test]
+    fn quadrant_demands_of_1997_have_the_order_of_its_energies() {
+        for (di, name) in [("A130", "q1"), ("A140", "q4"), ("A150", "q2"), ("A160", "q3")] {
+            assert_eq!(read(di, &[0x34, 0x12, 0]), [format!("reactive_{name}_demand_total=0.1234 kvar")]);
+        }
+        assert_eq!(read("A9F1", &[0; 3]), ["unknown=000000"]);
+        assert_eq!(
+            read("A53F", &[0x34, 0x12, 0, 1, 0, 0, 0xAA])[1],
+            "reactive_q1_demand_tariff1=0.0001 kvar Settlement(1)"
+        );
+        assert_eq!(read("B120", &[0x30, 0x18, 2, 3]), ["reverse_reactive_demand_time_total=03021830"]);
+        let obis = [1, 0, 8, 6, 0, 255];
+        let place = items(Dialect::V1997).place(obis, History::Settlement(2)).unwrap();
+        assert_eq!(place.single.map(|id| id.to_string()), Some("A940".to_owned()));
+    }
+
+    #[test]
+    fn counts_times_and_tables_of_1997_are_read() {
+        assert_eq!(read("B212", &[0x17, 0]), ["programming_count=17 times"]);
+        assert_eq!(read("B312", &[0x17, 0]), ["phase_break_count_b=17 times"]);
+        assert_eq!(read("B32F", &[1, 0, 0, 2, 0, 0, 3, 0, 0, 4, 0, 0, 0xAA])[3], "phase_break_minutes_c=4 min");
+        assert_eq!(read("B343", &[0x30, 0x18, 2, 3]), ["phase_break_end_c=03021830"]);
+        assert_eq!(read("C117", &[0x00, 0x01]), ["reading_day=0100"]);
+        assert_eq!(read("C33F", &[1, 0, 8, 2, 0, 0x22, 0xAA]), ["periods_1_1=080001", "periods_1_2=220002"]);
+        assert_eq!(read("C112", &[5]), ["demand_slide=5"], "sources disagree on its unit");
+    }
+
+    #[test]
     fn requests_have_labels_too() {
         let label = |id: &str| items(Dialect::V2007).label(id.parse().unwrap());
         assert_eq!(label("0001FF00"), Some(("Forward active energy", "正向有功电能")));
