@@ -95,6 +95,7 @@ impl Framing for WrapperStream {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hes_wire::replay::{Replay, replay};
     use proptest::prelude::*;
 
     #[test]
@@ -118,18 +119,11 @@ mod tests {
             for (source, destination, apdu) in &apdus {
                 Wrapper { source: *source, destination: *destination, apdu }.encode(&mut stream).unwrap();
             }
-            let mut found = Vec::new();
-            let mut held = Vec::new();
             let (first, second) = stream.split_at(at.index(stream.len() + 1));
-            for chunk in [first, second] {
-                held.extend_from_slice(chunk);
-                while let Scan::Frame(range) = WrapperStream::default().scan(&held) {
-                    let one = Wrapper::decode(&held[range.clone()]).unwrap();
-                    found.push((one.source, one.destination, one.apdu.to_vec()));
-                    held.drain(..range.end);
-                }
-            }
-            prop_assert!(held.is_empty());
+            let Replay { frames, dropped } = replay(&WrapperStream::default(), stream.len(), &[first, second]);
+            let decoded = frames.iter().map(|frame| Wrapper::decode(frame).unwrap());
+            let found: Vec<_> = decoded.map(|one| (one.source, one.destination, one.apdu.to_vec())).collect();
+            prop_assert_eq!(dropped, 0);
             prop_assert_eq!(found, apdus);
         }
     }

@@ -243,36 +243,13 @@ impl Framing for Dlt645 {
 mod tests {
     use super::*;
     use crate::Envelope;
+    use hes_wire::replay::{Replay, replay};
     use proptest::prelude::*;
 
     /// Everything a stream holds: the frames in order, and how many bytes were not part of any.
     fn frames(chunks: &[&[u8]]) -> (Vec<Vec<u8>>, usize) {
-        let (mut held, mut found, mut dropped) = (Vec::new(), Vec::new(), 0);
-        let mut drain = |held: &mut Vec<u8>, silent: bool| {
-            loop {
-                match if silent { Dlt645.settle(held) } else { Dlt645.scan(held) } {
-                    Scan::NeedMore => break,
-                    Scan::Skip(n, _) => {
-                        assert!(n > 0);
-                        dropped += n;
-                        held.drain(..n);
-                    }
-                    Scan::Frame(range) => {
-                        dropped += range.start;
-                        found.push(held[range.clone()].to_vec());
-                        held.drain(..range.end);
-                    }
-                }
-            }
-        };
-        for chunk in chunks {
-            held.extend_from_slice(chunk);
-            drain(&mut held, false);
-            assert!(held.len() <= MAX_FRAME + MAX_WAKE_UP, "a false start stalls the stream");
-        }
-        drain(&mut held, true);
-        assert!(held.is_empty());
-        (found, dropped)
+        let Replay { frames, dropped } = replay(&Dlt645, MAX_FRAME + MAX_WAKE_UP, chunks);
+        (frames, dropped)
     }
 
     fn any_frame() -> impl Strategy<Value = Vec<u8>> {

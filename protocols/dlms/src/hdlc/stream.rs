@@ -81,36 +81,13 @@ mod tests {
     use super::super::frame::tests::any_frame;
     use super::super::{Frame, MAX_FRAME};
     use super::*;
+    use hes_wire::replay::{Replay, replay};
     use proptest::prelude::*;
 
     /// Everything a stream holds: the frames in order, and how many bytes were not part of any.
     fn frames(chunks: &[&[u8]]) -> (Vec<Vec<u8>>, usize) {
-        let (mut held, mut found, mut dropped) = (Vec::new(), Vec::new(), 0);
-        let mut drain = |held: &mut Vec<u8>, silent: bool| {
-            loop {
-                match if silent { Hdlc.settle(held) } else { Hdlc.scan(held) } {
-                    Scan::NeedMore => break,
-                    Scan::Skip(n, _) => {
-                        assert!(n > 0);
-                        dropped += n;
-                        held.drain(..n);
-                    }
-                    Scan::Frame(range) => {
-                        dropped += range.start;
-                        found.push(held[range.clone()].to_vec());
-                        held.drain(..range.end);
-                    }
-                }
-            }
-        };
-        for chunk in chunks {
-            held.extend_from_slice(chunk);
-            drain(&mut held, false);
-            assert!(held.len() <= MAX_FRAME + MAX_FLAGS, "a false start stalls the stream");
-        }
-        drain(&mut held, true);
-        assert!(held.is_empty());
-        (found, dropped)
+        let Replay { frames, dropped } = replay(&Hdlc, MAX_FRAME + MAX_FLAGS, chunks);
+        (frames, dropped)
     }
 
     /// The whole of a frame that may have lost its opening flag to the one before.
