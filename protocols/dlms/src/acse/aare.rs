@@ -2,24 +2,24 @@
 
 use super::ber;
 use super::names::{Authentication, ContextName, Mechanism};
+use super::tail::{INTEGER, Tags, Tail};
 use crate::DecodeError;
 use crate::axdr::{Element, octets};
 use crate::error::Parsed;
-
-const OCTET_STRING: u8 = 0x04;
-const INTEGER: u8 = 0x02;
 
 const PROTOCOL_VERSION: u8 = 0x80;
 const CONTEXT_NAME: u8 = 0xA1;
 const RESULT: u8 = 0xA2;
 const DIAGNOSTIC: u8 = 0xA3;
-const RESPONDING_AP_TITLE: u8 = 0xA4;
-const RESPONDING_AE_QUALIFIER: u8 = 0xA5;
-const RESPONDING_AE_INVOCATION_ID: u8 = 0xA7;
-const ACSE_REQUIREMENTS: u8 = 0x88;
-const MECHANISM_NAME: u8 = 0x89;
-const AUTHENTICATION_VALUE: u8 = 0xAA;
-const USER_INFORMATION: u8 = 0xBE;
+const RESPONDING: Tags = Tags {
+    ap_title: 0xA4,
+    ae_qualifier: 0xA5,
+    ae_invocation_id: 0xA7,
+    acse_requirements: 0x88,
+    mechanism_name: 0x89,
+    authentication_value: 0xAA,
+    user_information: 0xBE,
+};
 
 /// Who gives the diagnostic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -171,32 +171,32 @@ fn diagnostic(contents: &[u8]) -> Result<Diagnostic, DecodeError> {
 impl<'a> Element<'a> for Aare<'a> {
     fn parse(input: &'a [u8]) -> Parsed<'a, Self> {
         let (rest, body) = octets(input)?;
-        let (mut context, mut result) = (None, None);
-        let mut aare = Self { user_information: None, ..Self::new(ContextName::LogicalName, 0, Diagnostic::NONE, &[]) };
+        let (mut protocol_version, mut context, mut result) = (None, None, None);
+        let (mut why, mut tail) = (Diagnostic::NONE, Tail::default());
         ber::for_each(body, |field| {
-            let contents = field.contents;
             match field.tag {
-                PROTOCOL_VERSION => aare.protocol_version = Some(contents),
-                CONTEXT_NAME => context = Some(ContextName::parse(contents)?),
-                RESULT => result = Some(ber::integer(ber::only(INTEGER, contents)?)?),
-                DIAGNOSTIC => aare.diagnostic = diagnostic(contents)?,
-                RESPONDING_AP_TITLE => aare.responding_ap_title = Some(ber::only(OCTET_STRING, contents)?),
-                RESPONDING_AE_QUALIFIER => aare.responding_ae_qualifier = Some(ber::only(OCTET_STRING, contents)?),
-                RESPONDING_AE_INVOCATION_ID => {
-                    aare.responding_ae_invocation_id = Some(ber::integer(ber::only(INTEGER, contents)?)?);
-                }
-                ACSE_REQUIREMENTS => aare.acse_requirements = Some(contents),
-                MECHANISM_NAME => aare.mechanism = Some(Mechanism::parse(contents)?),
-                AUTHENTICATION_VALUE => aare.authentication = Some(Authentication::parse(contents)?),
-                USER_INFORMATION => aare.user_information = Some(ber::only(OCTET_STRING, contents)?),
-                // What is not known is skipped, as the standard wants.
-                _ => {}
+                PROTOCOL_VERSION => protocol_version = Some(field.contents),
+                CONTEXT_NAME => context = Some(ContextName::parse(field.contents)?),
+                RESULT => result = Some(ber::integer(ber::only(INTEGER, field.contents)?)?),
+                DIAGNOSTIC => why = diagnostic(field.contents)?,
+                _ => tail.take(&RESPONDING, &field)?,
             }
             Ok(())
         })?;
         let missing = nom::Err::Error(DecodeError::Truncated);
-        aare.context = context.ok_or(missing.clone())?;
-        aare.result = result.ok_or(missing)?;
+        let aare = Self {
+            protocol_version,
+            context: context.ok_or(missing.clone())?,
+            result: result.ok_or(missing)?,
+            diagnostic: why,
+            responding_ap_title: tail.ap_title,
+            responding_ae_qualifier: tail.ae_qualifier,
+            responding_ae_invocation_id: tail.ae_invocation_id,
+            acse_requirements: tail.acse_requirements,
+            mechanism: tail.mechanism,
+            authentication: tail.authentication,
+            user_information: tail.user_information,
+        };
         Ok((rest, aare))
     }
 
@@ -208,29 +208,16 @@ impl<'a> Element<'a> for Aare<'a> {
             self.context.write(CONTEXT_NAME, out);
             ber::write_inside(RESULT, INTEGER, &[self.result], out);
             ber::write_inside(DIAGNOSTIC, self.diagnostic.source.tag(), &[INTEGER, 1, self.diagnostic.value], out);
-            for (tag, title) in [
-                (RESPONDING_AP_TITLE, self.responding_ap_title),
-                (RESPONDING_AE_QUALIFIER, self.responding_ae_qualifier),
-            ] {
-                if let Some(title) = title {
-                    ber::write_inside(tag, OCTET_STRING, title, out);
-                }
-            }
-            if let Some(user) = self.responding_ae_invocation_id {
-                ber::write_inside(RESPONDING_AE_INVOCATION_ID, INTEGER, &[user], out);
-            }
-            if let Some(requirements) = self.acse_requirements {
-                ber::write(ACSE_REQUIREMENTS, requirements, out);
-            }
-            if let Some(mechanism) = self.mechanism {
-                mechanism.write(MECHANISM_NAME, out);
-            }
-            if let Some(value) = self.authentication {
-                value.write(AUTHENTICATION_VALUE, out);
-            }
-            if let Some(initiate) = self.user_information {
-                ber::write_inside(USER_INFORMATION, OCTET_STRING, initiate, out);
-            }
+            let tail = Tail {
+                ap_title: self.responding_ap_title,
+                ae_qualifier: self.responding_ae_qualifier,
+                ae_invocation_id: self.responding_ae_invocation_id,
+                acse_requirements: self.acse_requirements,
+                mechanism: self.mechanism,
+                authentication: self.authentication,
+                user_information: self.user_information,
+            };
+            tail.write(&RESPONDING, out);
         });
     }
 }

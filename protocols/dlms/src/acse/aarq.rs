@@ -2,22 +2,22 @@
 
 use super::ber;
 use super::names::{Authentication, ContextName, Mechanism};
+use super::tail::{OCTET_STRING, Tags, Tail};
 use crate::axdr::{Element, octets};
 use crate::error::Parsed;
-
-const OCTET_STRING: u8 = 0x04;
-const INTEGER: u8 = 0x02;
 
 const PROTOCOL_VERSION: u8 = 0x80;
 const CONTEXT_NAME: u8 = 0xA1;
 const CALLED_AP_TITLE: u8 = 0xA2;
-const CALLING_AP_TITLE: u8 = 0xA6;
-const CALLING_AE_QUALIFIER: u8 = 0xA7;
-const CALLING_AE_INVOCATION_ID: u8 = 0xA9;
-const ACSE_REQUIREMENTS: u8 = 0x8A;
-const MECHANISM_NAME: u8 = 0x8B;
-const AUTHENTICATION_VALUE: u8 = 0xAC;
-const USER_INFORMATION: u8 = 0xBE;
+const CALLING: Tags = Tags {
+    ap_title: 0xA6,
+    ae_qualifier: 0xA7,
+    ae_invocation_id: 0xA9,
+    acse_requirements: 0x8A,
+    mechanism_name: 0x8B,
+    authentication_value: 0xAC,
+    user_information: 0xBE,
+};
 
 /// A request for an association.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,30 +78,31 @@ impl<'a> Aarq<'a> {
 impl<'a> Element<'a> for Aarq<'a> {
     fn parse(input: &'a [u8]) -> Parsed<'a, Self> {
         let (rest, body) = octets(input)?;
-        let mut context = None;
-        let mut aarq = Self { user_information: None, ..Self::new(ContextName::LogicalName, &[]) };
+        let (mut protocol_version, mut context, mut called_ap_title) = (None, None, None);
+        let mut tail = Tail::default();
         ber::for_each(body, |field| {
-            let contents = field.contents;
             match field.tag {
-                PROTOCOL_VERSION => aarq.protocol_version = Some(contents),
-                CONTEXT_NAME => context = Some(ContextName::parse(contents)?),
-                CALLED_AP_TITLE => aarq.called_ap_title = Some(ber::only(OCTET_STRING, contents)?),
-                CALLING_AP_TITLE => aarq.calling_ap_title = Some(ber::only(OCTET_STRING, contents)?),
-                CALLING_AE_QUALIFIER => aarq.calling_ae_qualifier = Some(ber::only(OCTET_STRING, contents)?),
-                CALLING_AE_INVOCATION_ID => {
-                    aarq.calling_ae_invocation_id = Some(ber::integer(ber::only(INTEGER, contents)?)?);
-                }
-                ACSE_REQUIREMENTS => aarq.acse_requirements = Some(contents),
-                MECHANISM_NAME => aarq.mechanism = Some(Mechanism::parse(contents)?),
-                AUTHENTICATION_VALUE => aarq.authentication = Some(Authentication::parse(contents)?),
-                USER_INFORMATION => aarq.user_information = Some(ber::only(OCTET_STRING, contents)?),
-                // What is not known is skipped, as the standard wants.
-                _ => {}
+                PROTOCOL_VERSION => protocol_version = Some(field.contents),
+                CONTEXT_NAME => context = Some(ContextName::parse(field.contents)?),
+                CALLED_AP_TITLE => called_ap_title = Some(ber::only(OCTET_STRING, field.contents)?),
+                _ => tail.take(&CALLING, &field)?,
             }
             Ok(())
         })?;
         // Without a context name nothing is asked for.
-        aarq.context = context.ok_or(nom::Err::Error(crate::DecodeError::Truncated))?;
+        let context = context.ok_or(nom::Err::Error(crate::DecodeError::Truncated))?;
+        let aarq = Self {
+            protocol_version,
+            context,
+            called_ap_title,
+            calling_ap_title: tail.ap_title,
+            calling_ae_qualifier: tail.ae_qualifier,
+            calling_ae_invocation_id: tail.ae_invocation_id,
+            acse_requirements: tail.acse_requirements,
+            mechanism: tail.mechanism,
+            authentication: tail.authentication,
+            user_information: tail.user_information,
+        };
         Ok((rest, aarq))
     }
 
@@ -111,30 +112,19 @@ impl<'a> Element<'a> for Aarq<'a> {
                 ber::write(PROTOCOL_VERSION, version, out);
             }
             self.context.write(CONTEXT_NAME, out);
-            for (tag, title) in [
-                (CALLED_AP_TITLE, self.called_ap_title),
-                (CALLING_AP_TITLE, self.calling_ap_title),
-                (CALLING_AE_QUALIFIER, self.calling_ae_qualifier),
-            ] {
-                if let Some(title) = title {
-                    ber::write_inside(tag, OCTET_STRING, title, out);
-                }
+            if let Some(title) = self.called_ap_title {
+                ber::write_inside(CALLED_AP_TITLE, OCTET_STRING, title, out);
             }
-            if let Some(user) = self.calling_ae_invocation_id {
-                ber::write_inside(CALLING_AE_INVOCATION_ID, INTEGER, &[user], out);
-            }
-            if let Some(requirements) = self.acse_requirements {
-                ber::write(ACSE_REQUIREMENTS, requirements, out);
-            }
-            if let Some(mechanism) = self.mechanism {
-                mechanism.write(MECHANISM_NAME, out);
-            }
-            if let Some(value) = self.authentication {
-                value.write(AUTHENTICATION_VALUE, out);
-            }
-            if let Some(initiate) = self.user_information {
-                ber::write_inside(USER_INFORMATION, OCTET_STRING, initiate, out);
-            }
+            let tail = Tail {
+                ap_title: self.calling_ap_title,
+                ae_qualifier: self.calling_ae_qualifier,
+                ae_invocation_id: self.calling_ae_invocation_id,
+                acse_requirements: self.acse_requirements,
+                mechanism: self.mechanism,
+                authentication: self.authentication,
+                user_information: self.user_information,
+            };
+            tail.write(&CALLING, out);
         });
     }
 }

@@ -6,6 +6,7 @@ mod ber;
 mod names;
 mod negotiation;
 mod release;
+mod tail;
 
 pub use aare::{Aare, Diagnostic, DiagnosticSource};
 pub use aarq::Aarq;
