@@ -296,6 +296,32 @@ mod tests {
     }
 
     #[test]
+    fn a_record_of_voltage_of_its_full_length_is_read_to_its_end() {
+        let times = [[1, 2, 3, 4, 5, 0x24], [2, 2, 3, 4, 5, 0x24]].concat();
+        let energies = [[0x10, 0, 0, 0], [0x20, 0, 0, 0], [0x30, 0, 0, 0x80], [0x40, 0, 0, 0]].concat();
+        let values = [0x05, 0x12, 0x50, 0x01, 0x80, 0x34, 0x12, 0x80, 0, 0, 0, 0x95, 0x09];
+        let phase = [&energies[..], &values].concat();
+        let record = [&times[..], &energies, &phase.repeat(3), &energies[..4].repeat(4)].concat();
+        assert_eq!(record.len(), 131);
+        let found = read("03010201", &record);
+        assert_eq!(found.len(), 2 + 4 + 3 * 9 + 4);
+        for expected in [
+            "loss_of_voltage_end_b=2024-05-04T03:02:02 Record(1)",
+            "loss_of_voltage_combined_reactive_1_energy_total=-0.30 kvarh Record(1)",
+            "loss_of_voltage_voltage_b=120.5 V Record(1)",
+            "loss_of_voltage_current_b=-0.150 A Record(1)",
+            "loss_of_voltage_active_power_c=-0.1234 kW Record(1)",
+            "loss_of_voltage_power_factor_c=0.995 Record(1)",
+            "loss_of_voltage_charge_c=0.10 Ah Record(1)",
+        ] {
+            assert!(found.iter().any(|value| value == expected), "{expected} in {found:?}");
+        }
+        let longer = read("03010201", &[&record[..], &[0]].concat());
+        assert_eq!((longer.len(), longer[2].len()), (3, "loss_of_voltage_rest_b= Record(1)".len() + 2 * 120));
+        assert_eq!(read("03010201", &times).len(), 2);
+    }
+
+    #[test]
     fn requests_have_labels_too() {
         let label = |id: &str| items(Dialect::V2007).label(id.parse().unwrap());
         assert_eq!(label("0001FF00"), Some(("Forward active energy", "正向有功电能")));

@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use super::format::{NoValue, Value};
 use super::source::Role;
-use super::table::{Dimension, Field, Fields, Found, History, Items, Layout};
+use super::table::{Dimension, Field, Fields, Found, History, Items, Layout, Tail};
 use crate::{Data, DateTime};
 
 /// One value of an answer.
@@ -116,7 +116,7 @@ struct Run<'a> {
     fields: &'a [Field],
     field: usize,
     /// For what stands after the fields.
-    rest: &'a Field,
+    rest: &'a Tail,
     /// Repeated over it.
     along: Option<&'a Dimension>,
     /// Fixed by the identification.
@@ -208,7 +208,7 @@ impl<'a> Run<'a> {
         };
         let fits = match along {
             Some(along) => !data.is_empty() && data.len() % bytes == 0 && data.len() / bytes <= along.len(),
-            None => data.len() == *bytes || *tail && data.len() > *bytes,
+            None => data.len() == *bytes || tail.is_some() && data.len() > *bytes,
         };
         // A single field bears the name of its item; of several, none can be named when the length is wrong.
         let (item, fields): (&str, &[Field]) = match (&**fields, along, fits) {
@@ -220,7 +220,7 @@ impl<'a> Run<'a> {
             item,
             fields,
             field: 0,
-            rest: &items.rest,
+            rest: tail.as_ref().unwrap_or(&items.rest),
             along,
             list: found.list,
             index: 0,
@@ -316,7 +316,11 @@ impl<'a> Run<'a> {
             self.field = 0;
             match self.along {
                 Some(_) => self.index += 1,
-                None => (self.fields, self.state) = (std::slice::from_ref(self.rest), RunState::Raw),
+                None if !self.rest.fields.is_empty() && self.rest.bytes == self.data.len() => {
+                    // They name phases of their own.
+                    (self.fields, self.list) = (&self.rest.fields, None);
+                }
+                None => (self.fields, self.state) = (std::slice::from_ref(&self.rest.raw), RunState::Raw),
             }
         }
     }

@@ -12,6 +12,8 @@ pub(super) struct Source {
     pub(super) word: Vec<WordSource>,
     #[serde(default)]
     pub(super) load_class: Vec<LoadClassSource>,
+    #[serde(default)]
+    pub(super) tail: Vec<TailSource>,
     pub(super) item: Vec<ItemSource>,
 }
 
@@ -79,6 +81,14 @@ fn one() -> u8 {
     1
 }
 
+/// What may follow the fields of an item.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TailSource {
+    pub(super) name: String,
+    pub(super) fields: Vec<FieldSource>,
+}
+
 /// One class of a load-profile record.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -108,6 +118,8 @@ pub(super) struct ItemSource {
     /// Bytes after the fields are shown raw.
     #[serde(default)]
     pub(super) tail: bool,
+    /// Bytes after the fields are read as this tail where they have its length, and shown raw otherwise.
+    pub(super) then: Option<String>,
     /// The item is put together from the items of this dimension, in its place.
     pub(super) parts: Option<String>,
     /// What ends each part.

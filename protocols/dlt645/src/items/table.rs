@@ -42,7 +42,7 @@ pub struct Items {
     root: u16,
     pub(super) load_classes: Vec<Box<[Field]>>,
     pub(super) unknown: Field,
-    pub(super) rest: Field,
+    pub(super) rest: Tail,
     pub(super) nameless: Field,
     by_obis: HashMap<[u8; 6], Vec<Spot>>,
 }
@@ -246,8 +246,26 @@ pub(super) struct Fields {
     pub(super) bytes: usize,
     /// Repeated over this dimension.
     pub(super) repeat: Option<usize>,
-    /// Whether more bytes may follow.
-    pub(super) tail: bool,
+    /// What may follow them, if anything may.
+    pub(super) tail: Option<Tail>,
+}
+
+/// What stands after the fields of an item.
+#[derive(Debug, Clone)]
+pub(super) struct Tail {
+    /// For bytes that have another length than the fields.
+    pub(super) raw: Field,
+    /// None where nothing is known of them.
+    pub(super) fields: Box<[Field]>,
+    /// Bytes of all fields together.
+    pub(super) bytes: usize,
+}
+
+impl Tail {
+    fn new(fields: Box<[Field]>) -> Self {
+        let bytes = fields.iter().map(|field| field.format.len()).sum();
+        Self { raw: Field::raw("rest", "Further bytes", "其余字节"), fields, bytes }
+    }
 }
 
 /// What an identification was found to be.
@@ -402,6 +420,7 @@ impl Items {
 struct Compiler {
     items: Items,
     words: HashMap<String, WordTable>,
+    tails: HashMap<String, Tail>,
     rows: Vec<ItemSource>,
 }
 
@@ -435,10 +454,15 @@ impl Compiler {
             load_classes: Vec::new(),
             unknown: Field::raw("unknown", "Unknown", "未知"),
             nameless: Field::raw("", "", ""),
-            rest: Field::raw("rest", "Further bytes", "其余字节"),
+            rest: Tail::new(Box::default()),
             by_obis: HashMap::new(),
         };
-        let mut compiler = Self { items, words, rows: source.item };
+        let mut compiler = Self { items, words, tails: HashMap::new(), rows: source.item };
+        for tail in source.tail {
+            let fields = tail.fields.into_iter().map(|field| compiler.field(&tail.name, field, None));
+            let fields = fields.collect::<Result<_, _>>()?;
+            compiler.tails.insert(tail.name, Tail::new(fields));
+        }
         for class in source.load_class {
             let fields = class.fields.into_iter().map(|field| compiler.field("load class", field, None));
             let fields = fields.collect::<Result<_, _>>()?;
@@ -507,7 +531,11 @@ impl Compiler {
             let fields =
                 sources.into_iter().map(|field| self.field(&row.di, field, list)).collect::<Result<Box<[_]>, _>>()?;
             let bytes = fields.iter().map(|field| field.format.len()).sum();
-            Layout::Fields(Fields { name: row.name.into(), fields, bytes, repeat, tail: row.tail })
+            let tail = match &row.then {
+                Some(name) => Some(self.tails.get(name).ok_or_else(|| wrong(&row.di, "no such tail"))?.clone()),
+                None => row.tail.then(|| self.items.rest.clone()),
+            };
+            Layout::Fields(Fields { name: row.name.into(), fields, bytes, repeat, tail })
         };
         Ok(Entry { di: row.di, en: row.en.into(), zh: row.zh.into(), positions, layout, stamps: row.stamps })
     }
