@@ -314,6 +314,19 @@ fn a_set_bit_without_a_name_is_shown_as_reserved() {
 }
 
 #[test]
+fn what_is_no_address_is_not_shown_as_one() {
+    check("", &json!({"address": "000000000001", "value": null}), &decoded(0x93, &[1, 0, 0, 0, 0, 0]));
+    let found = decoded(0x93, &[0xAA, 0xBB, 0xCC, 0xDD, 0xEE, 0xFF]);
+    check("", &json!({"command": "read_address", "address": null, "value": "AABBCCDDEEFF"}), &found);
+}
+
+#[test]
+fn an_answer_to_a_broadcast_is_no_answer_of_the_standard() {
+    check("", &json!({"command": "unknown", "error": null}), &decoded(0x88, &[]));
+    check("", &json!({"command": "unknown", "error": true, "err_bits": null}), &decoded(0xC8, &[1]));
+}
+
+#[test]
 fn a_freeze_at_a_time_that_no_clock_shows_is_of_no_known_form() {
     check("", &json!({"command": "freeze", "freeze_at": "**-** **:00"}), &decoded(0x16, &[0, 0x99, 0x99, 0x99]));
     for at in [[0, 0x24, 1, 1], [0x60, 0, 1, 1], [0, 0, 0, 1], [0, 0, 0x32, 1], [0, 0, 1, 0], [0, 0, 1, 0x13]] {

@@ -135,6 +135,8 @@ impl<'a> Answer<'a> {
     fn refusal(dialect: Dialect, service: Service, data: Data<'a>) -> Option<Self> {
         let errors = match service {
             Service::Security => Errors::security(u16::from_le_bytes(data.exactly()?)),
+            // Nobody answers a broadcast.
+            Service::BroadcastTime => return None,
             _ => {
                 let [byte] = data.exactly()?;
                 Errors::new(dialect, byte)

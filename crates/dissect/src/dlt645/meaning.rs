@@ -180,7 +180,11 @@ impl About<'_> {
                 }
                 self.data(item, data, seq);
             }
-            Answer::Address { address } => self.out.address = Some(address.to_string()),
+            Answer::Address { address } => match address.number() {
+                Some(_) => self.out.address = Some(address.to_string()),
+                // An address has no other digits: it is shown as bytes.
+                None => self.out.value = Some(Data::plain(&address.0).to_string()),
+            },
             Answer::Done { .. } => {}
             Answer::BaudChanged { baud } => self.out.baud = baud.speed(),
             Answer::PasswordChanged { password } => (self.out.pa, self.out.password) = self.password(password),
@@ -195,7 +199,8 @@ impl About<'_> {
                 if control.is_abnormal() {
                     self.out.error = Some(true);
                 }
-                if self.dialect.service(control.function()).is_none() {
+                // Nobody answers a broadcast.
+                if matches!(self.dialect.service(control.function()), None | Some(Service::BroadcastTime)) {
                     self.unknown();
                 }
             }

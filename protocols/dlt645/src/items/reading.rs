@@ -220,7 +220,7 @@ impl<'a> Run<'a> {
             item,
             fields,
             field: 0,
-            rest: tail.as_ref().unwrap_or(&items.rest),
+            rest: tail.as_deref().unwrap_or(&items.rest),
             along,
             list: found.list,
             index: 0,

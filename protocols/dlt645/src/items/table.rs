@@ -247,7 +247,7 @@ pub(super) struct Fields {
     /// Repeated over this dimension.
     pub(super) repeat: Option<usize>,
     /// What may follow them, if anything may.
-    pub(super) tail: Option<Tail>,
+    pub(super) tail: Option<Box<Tail>>,
 }
 
 /// What stands after the fields of an item.
@@ -532,9 +532,10 @@ impl Compiler {
                 sources.into_iter().map(|field| self.field(&row.di, field, list)).collect::<Result<Box<[_]>, _>>()?;
             let bytes = fields.iter().map(|field| field.format.len()).sum();
             let tail = match &row.then {
-                Some(name) => Some(self.tails.get(name).ok_or_else(|| wrong(&row.di, "no such tail"))?.clone()),
-                None => row.tail.then(|| self.items.rest.clone()),
+                Some(name) => Some(self.tails.get(name).ok_or_else(|| wrong(&row.di, "no such tail"))?),
+                None => row.tail.then_some(&self.items.rest),
             };
+            let tail = tail.cloned().map(Box::new);
             Layout::Fields(Fields { name: row.name.into(), fields, bytes, repeat, tail })
         };
         Ok(Entry { di: row.di, en: row.en.into(), zh: row.zh.into(), positions, layout, stamps: row.stamps })
