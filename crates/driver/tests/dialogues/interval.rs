@@ -131,6 +131,33 @@ fn what_is_not_recorded_yet_is_asked_for_again_later() {
     assert_eq!(read.cause(date(2026, 11, 24).at(10, 15, 0, 0)), Some(FailureKind::Clock));
 }
 
+/// Damage that the frame's check sum does not see, but the record's does.
+#[test]
+fn a_record_of_another_sum_is_unreadable_and_neither_believed_nor_taken_for_one_that_is_not_held() {
+    let to = FROM.date().at(0, 45, 0, 0);
+    let held = every(15, FROM, to);
+    let (slots, damaged) = (held.clone(), held[1]);
+    let read = read(&["import_active_total"], FROM, to, |meter| {
+        meter.trick = Some(Box::new(move |_, data| {
+            let mut records: Vec<_> = held.iter().map(|at| record(*at, 4)).collect();
+            records[1][12] ^= 0x01;
+            Some(Heard::Bytes(frame(OWN, 0x91, &[&data[..4], &records.concat()].concat())))
+        }));
+    });
+    assert_eq!(read.ended, Ok(()));
+    assert!(read.world.missing().is_empty());
+    let totals = read.world.values().into_iter().filter(|value| value.register.0 == [1, 0, 1, 8, 0, 255]);
+    let found: Vec<_> = totals.map(|value| (value.slot, value.value.clone())).collect();
+    let expected: Vec<_> = slots
+        .into_iter()
+        .map(|slot| {
+            let unreadable = Observed::None(NoValue::Malformed);
+            (Some(MeterClock(slot)), if slot == damaged { unreadable } else { kwh(energy_in_record(slot)) })
+        })
+        .collect();
+    assert_eq!(found, expected);
+}
+
 /// Refuses what it has no record of, instead of going on with the next one; `wrong_end` is what an end shows once.
 fn strict(meter: &mut Meter, held: Vec<DateTime>, wrong_end: Option<(u8, DateTime)>) {
     let mut wrong_end = wrong_end;
