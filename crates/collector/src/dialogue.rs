@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use crate::batch::{Asked, batches};
 use crate::history::History;
 use crate::notebook::Notebook;
-use crate::settle::Task;
+use crate::settle::{Judged, Task};
 
 /// What a dialogue needs to know besides its task.
 #[derive(Debug, Clone, Copy)]
@@ -23,8 +23,18 @@ pub(crate) struct Terms<'a> {
     pub(crate) slots_per_request: usize,
 }
 
+/// How a dialogue went.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) ended: Result<(), Failure>,
+    /// What was read in all of it.
+    pub(crate) judged: Judged,
+    /// Requests after the first.
+    pub(crate) requests: usize,
+}
+
 /// Asks again at once for what came damaged or is suspect, and for the known values that contradict it, which join the
-/// task; `ended` is how the dialogue went so far. Returns how it ended, and how many further requests there were.
+/// task; `ended` is how the dialogue went so far.
 ///
 /// What is known reaches as far as what was asked: a meter that gives known values anew is held against those before.
 pub(crate) async fn ask_again<L: Exchange>(
@@ -35,14 +45,15 @@ pub(crate) async fn ask_again<L: Exchange>(
     link: &mut L,
     notes: &mut Notebook,
     mut ended: Result<(), Failure>,
-) -> Result<(Result<(), Failure>, usize), StoreError> {
+) -> Result<Told, StoreError> {
     let mut requests = 0;
-    let Some(series) = task.series else { return Ok((ended, requests)) };
+    let mut judged = task.judged(notes, background, terms.limits);
+    let Some(series) = task.series else { return Ok(Told { ended, judged, requests }) };
     for _ in 0..terms.at_once {
         if !may_go_on(&ended, notes) {
             break;
         }
-        let mut again = task.ask_again(notes, background, terms.limits);
+        let mut again = task.ask_again(&judged, notes, background);
         if ended.is_err() {
             again.extend(task.unanswered(notes));
             again.sort_unstable();
@@ -61,8 +72,9 @@ pub(crate) async fn ask_again<L: Exchange>(
             }
         }
         *background = history.around(task, notes, &terms).await?;
+        judged = task.judged(notes, background, terms.limits);
     }
-    Ok((ended, requests))
+    Ok(Told { ended, judged, requests })
 }
 
 /// Asks once.

@@ -14,12 +14,12 @@ use jiff::tz::TimeZone;
 
 use crate::batch::{Asked, Batch};
 use crate::config::RetryConfig;
-use crate::dialogue::{Terms, ask_again};
+use crate::dialogue::{Terms, Told, ask_again};
 use crate::history::History;
 use crate::ledger::{Ledger, Metered};
 use crate::metrics::{CollectorMetrics, Outcome};
 use crate::notebook::{Notebook, wall_clock};
-use crate::settle::{Fault, Settled, Task};
+use crate::settle::{Fault, Settled, Task, contradict};
 
 /// What every job of a channel shares.
 #[derive(Debug)]
@@ -161,19 +161,22 @@ impl Job {
         }
         let mut background = history.around(&self.task, &notes, &terms).await?;
         let task = &mut self.task;
-        let (ended, again) = ask_again(task, terms, &history, &mut background, &mut link, &mut notes, ended).await?;
-        desk.metrics.asked_at_once.inc_by(again as u64);
-        let is_doubted = self.identity == Identity::Another || self.task.contradicts(&notes, &background, &desk.limits);
-        if is_doubted && ended.is_ok() && !notes.values.is_empty() {
-            history.look_at_number(&terms, &mut link, &mut notes).await;
+        let told = ask_again(task, terms, &history, &mut background, &mut link, &mut notes, ended).await?;
+        let Told { ended, mut judged, requests } = told;
+        desk.metrics.asked_at_once.inc_by(requests as u64);
+        if self.identity == Identity::Another || contradict(&judged) {
+            if ended.is_ok() && !notes.values.is_empty() {
+                history.look_at_number(&terms, &mut link, &mut notes).await;
+            }
+            background.identity = history.identity;
+            judged = self.task.judged(&notes, &background, &desk.limits);
         }
-        background.identity = history.identity;
         let (identity, other_number) = (history.identity, history.other_number);
         drop(running);
         drop(link);
         let now = wall_clock();
         let failure = ended.as_ref().err().cloned();
-        let settled = self.task.settle(&notes, ended, &background, &desk.limits, now);
+        let settled = self.task.settle(judged, &notes, ended, now);
         self.count(&desk, &settled, failure.as_ref());
         let report = self.report(&notes, &settled, failure.clone(), (identity, other_number));
         let on_demand_failures = on_demand_failures(&settled, failure);

@@ -30,6 +30,9 @@ pub(crate) struct Task {
     pub(crate) asked: Asked,
 }
 
+/// Readings with their quality, each with the number of the exchange that proves it.
+pub(crate) type Judged = Vec<(Reading, usize)>;
+
 /// What a dialogue comes to.
 #[derive(Debug, Default)]
 pub(crate) struct Settled {
@@ -82,8 +85,9 @@ impl Task {
         Some((reading, value.proof, wanted))
     }
 
-    /// The readings asked for with their quality.
-    fn judged(&self, notes: &Notebook, background: &Background, limits: &Limits) -> Vec<(Reading, usize)> {
+    /// The readings asked for with their quality. Costs more than all else done with them, so it is done
+    /// once for what was said.
+    pub(crate) fn judged(&self, notes: &Notebook, background: &Background, limits: &Limits) -> Judged {
         let readings = self.readings(notes);
         let borrowed: Vec<_> = readings.iter().map(|(reading, proof, _)| (reading, *proof)).collect();
         let qualities = judge(&borrowed, background, limits);
@@ -98,9 +102,9 @@ impl Task {
     /// neighbours that suspect values contradict.
     pub(crate) fn ask_again(
         &self,
+        judged: &[(Reading, usize)],
         notes: &Notebook,
         background: &Background,
-        limits: &Limits,
     ) -> Vec<(Obis, UtcMicros)> {
         let mut again: BTreeSet<_> = notes
             .missing
@@ -108,8 +112,7 @@ impl Task {
             .filter(|missing| is_of_the_line(missing.failure.kind))
             .flat_map(|missing| self.asked.matching(missing.register, missing.slot))
             .collect();
-        let judged = self.judged(notes, background, limits);
-        for (reading, _) in &judged {
+        for (reading, _) in judged {
             again.remove(&(reading.register, reading.slot));
         }
         let good: BTreeSet<_> = judged
@@ -126,11 +129,6 @@ impl Task {
         again.into_iter().collect()
     }
 
-    /// Whether values contradict what is known of their registers, read again or not.
-    pub(crate) fn contradicts(&self, notes: &Notebook, background: &Background, limits: &Limits) -> bool {
-        self.judged(notes, background, limits).iter().any(|(reading, _)| contradicts_neighbours(&reading.quality))
-    }
-
     /// Slots about which nothing was said at all.
     pub(crate) fn unanswered(&self, notes: &Notebook) -> Vec<(Obis, UtcMicros)> {
         let values = self.readings(notes);
@@ -145,19 +143,18 @@ impl Task {
     /// What the dialogue comes to, given how it ended.
     pub(crate) fn settle(
         &self,
+        judged: Judged,
         notes: &Notebook,
         ended: Result<(), Failure>,
-        background: &Background,
-        limits: &Limits,
         now: UtcMicros,
     ) -> Settled {
         let mut settled = Settled {
             unasked: notes.values.len() - self.readings(notes).len(),
-            clock: notes.clock.map(|clock| clock_reading(&clock, &background.zone)),
+            clock: notes.clock.map(|clock| clock_reading(&clock, notes.zone())),
             ..Settled::default()
         };
         let mut filled: BTreeMap<Slot, bool> = BTreeMap::new();
-        for (reading, proof) in without_repeats(self.judged(notes, background, limits)) {
+        for (reading, proof) in without_repeats(judged) {
             let is_value = !matches!(reading.value, Observed::None(ref why) if *why != NoValue::Absent);
             *filled.entry(slot_of(&reading)).or_default() |= reading.quality.is_good() && is_value;
             settled.readings.push((reading, proof));
@@ -225,6 +222,11 @@ impl Task {
 fn is_of_the_line(kind: FailureKind) -> bool {
     use FailureKind::{Checksum, Incomplete, WrongAddress, WrongItem};
     matches!(kind, Checksum | Incomplete | WrongAddress | WrongItem)
+}
+
+/// Whether values contradict what is known of their registers, read again or not.
+pub(crate) fn contradict(judged: &[(Reading, usize)]) -> bool {
+    judged.iter().any(|(reading, _)| contradicts_neighbours(&reading.quality))
 }
 
 fn contradicts_neighbours(quality: &Quality) -> bool {
@@ -303,7 +305,7 @@ pub(crate) fn slot_of(reading: &Reading) -> Slot {
 }
 
 /// A slot that was asked twice and answered the same is told once.
-fn without_repeats(readings: Vec<(Reading, usize)>) -> Vec<(Reading, usize)> {
+fn without_repeats(readings: Judged) -> Judged {
     let mut seen: BTreeMap<Slot, Vec<Observed>> = BTreeMap::new();
     let is_new = |reading: &Reading| {
         let values = seen.entry(slot_of(reading)).or_default();
@@ -406,7 +408,7 @@ mod tests {
     }
 
     fn settle(task: &Task, notes: &Notebook, ended: Result<(), Failure>, known: &[(UtcMicros, i64)]) -> Settled {
-        task.settle(notes, ended, &background(known), &Limits::default(), slot(20))
+        task.settle(task.judged(notes, &background(known), &Limits::default()), notes, ended, slot(20))
     }
 
     fn times(slots: &[Slot]) -> Vec<(Obis, UtcMicros)> {
@@ -477,11 +479,14 @@ mod tests {
     fn a_first_value_is_asked_twice_and_the_second_confirms_it() {
         let task = task(&[(IMPORT, slot(10))]);
         let once = notes(&[(IMPORT, stamp(10), 1_000)]);
-        let limits = Limits::default();
-        assert_eq!(task.ask_again(&once, &background(&[]), &limits), [(IMPORT, slot(10))]);
-        assert_eq!(task.ask_again(&once, &background(&[(slot(9), 990)]), &limits), []);
+        let again = |notes: &Notebook, known: &[(UtcMicros, i64)]| {
+            let background = background(known);
+            task.ask_again(&task.judged(notes, &background, &Limits::default()), notes, &background)
+        };
+        assert_eq!(again(&once, &[]), [(IMPORT, slot(10))]);
+        assert_eq!(again(&once, &[(slot(9), 990)]), []);
         let twice = notes(&[(IMPORT, stamp(10), 1_000), (IMPORT, stamp(10), 1_000)]);
-        assert_eq!(task.ask_again(&twice, &background(&[]), &limits), []);
+        assert_eq!(again(&twice, &[]), []);
         let settled = settle(&task, &twice, Ok(()), &[]);
         assert_eq!(settled.readings.len(), 1, "one version, not two");
         assert!(settled.readings[0].0.quality.is_good());
