@@ -382,7 +382,7 @@ impl Store {
         let rows = sqlx::query(
             "SELECT r.slot, r.meter, r.register, min(CASE WHEN r.rules IS NULL THEN r.received_at END)
              FROM json_each(?2) AS s CROSS JOIN reading AS r
-             ON r.series = ?1 AND r.slot = s.value AND r.meter BETWEEN ?3 AND ?4
+             ON r.series = +?1 AND r.slot = s.value AND r.meter BETWEEN ?3 AND ?4
              GROUP BY r.slot, r.meter, r.register",
         )
         .bind(series)

@@ -51,7 +51,7 @@ impl Settled {
         let rows = sqlx::query(
             "SELECT s.value, m.value, g.value
              FROM json_each(?2) AS s CROSS JOIN json_each(?3) AS m CROSS JOIN json_each(?4) AS g
-             WHERE NOT EXISTS (SELECT 1 FROM reading AS r WHERE r.series = ?1 AND r.slot = s.value AND r.meter = m.value
+             WHERE NOT EXISTS (SELECT 1 FROM reading AS r WHERE r.series = +?1 AND r.slot = s.value AND r.meter = m.value
                                AND r.register = g.value AND r.current = 1 AND r.rules IS NULL)
              AND NOT EXISTS (SELECT 1 FROM give_up AS u WHERE u.series = ?1 AND u.slot = s.value AND u.meter = m.value
                              AND u.register = g.value AND u.at <= ?5)",
