@@ -6,6 +6,9 @@ use jiff::tz::{AmbiguousOffset, TimeZone};
 
 const MICROS: i64 = 1_000_000;
 
+/// The day with the number 0.
+const EPOCH: Date = jiff::civil::date(1970, 1, 1);
+
 /// The utility's zone, as every slot is computed through it.
 #[derive(Debug, Clone)]
 pub struct Calendar {
@@ -69,7 +72,7 @@ impl Calendar {
 
 /// Number of a civil day since 1970-01-01.
 pub(crate) fn day_number(day: Date) -> i64 {
-    civil_seconds(MeterClock(day.at(0, 0, 0, 0))).div_euclid(86_400)
+    day.duration_since(EPOCH).as_secs() / 86_400
 }
 
 /// The inverse of [`day_number`], clamped to the calendar.

@@ -141,6 +141,8 @@ struct Walk<'a> {
     low: Vec<Option<UtcMicros>>,
     /// By place of the member: the earliest slot that it may still hold.
     horizon: Vec<UtcMicros>,
+    /// Whether anything of it may be asked now.
+    asks: bool,
 }
 
 /// What a pass found out and will write.
@@ -281,7 +283,8 @@ impl<'a> Pass<'a> {
             newest = first - 1;
         }
         self.clocks(&mut findings).await?;
-        findings.work.slots.sort_by_key(|open| {
+        // A day is looked up in the calendar, so once a slot and not with each comparison.
+        findings.work.slots.sort_by_cached_key(|open| {
             let day = day_number(self.store.inner.calendar.day_of(open.slot.time));
             (std::cmp::Reverse(day), open.priority, open.meter, open.slot)
         });
@@ -302,7 +305,16 @@ impl<'a> Pass<'a> {
                 let horizon =
                     self.depths.iter().map(|d| d.horizon(&version.plan.task, self.query.now, calendar)).collect();
                 let newest = newest_due(&version.plan.task, self.query, calendar);
-                low.iter().any(Option::is_some).then_some(Walk { version, series, registers, newest, low, horizon })
+                let asks = self.in_window(version) && self.goes_on(version);
+                low.iter().any(Option::is_some).then_some(Walk {
+                    version,
+                    series,
+                    registers,
+                    newest,
+                    low,
+                    horizon,
+                    asks,
+                })
             })
             .collect()
     }
@@ -407,7 +419,7 @@ impl<'a> Pass<'a> {
         let lowest = findings.lowest_open.entry((member.id.0, version.id)).or_insert(slot.time);
         *lowest = (*lowest).min(slot.time);
         let asks = member.state == MeterState::Active && !self.query.leave_out.contains(&member.id);
-        if !asks || slot.time < horizon || !self.in_window(version) || !self.goes_on(version) {
+        if !asks || slot.time < horizon || !walk.asks {
             return;
         }
         // An attempt that lies ahead was noted by a clock that was wrong then: nobody need wait for what it says.
@@ -445,6 +457,10 @@ impl<'a> Pass<'a> {
     }
 
     fn attempt(&self, meter: i64, slot: Slot, row: i64) -> Option<&Attempt> {
+        if self.attempts.is_empty() {
+            // As on most nights and lines: the day of each slot need not be looked up.
+            return None;
+        }
         let key = (series_code(slot.series), slot_seconds(slot.time)?, meter, row);
         self.attempts.get(&commit::attempt_key(&self.store.inner.calendar, key).ok()?)
     }
