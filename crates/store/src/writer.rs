@@ -1,15 +1,18 @@
 //! The batch writer: many dialogues, one transaction.
 //!
 //! Room is reserved before a meter is asked, so a slow or full database slows reading instead of filling memory, and
-//! nothing that was asked for is ever dropped. Whatever waits when a transaction ends goes into the next one: batches
-//! grow under load and stay single when idle, without a timer.
+//! nothing that was asked for is ever dropped. Whatever waits when a transaction ends goes into the next one, so batches
+//! grow under load. A few dialogues are not worth a transaction each while others are under way ([`Pace`]); one alone, and
+//! one that a person waits for, is stored at once.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use hes_model::Class;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::commit::{Committer, check};
@@ -28,6 +31,13 @@ const BATCH_DIALOGUES: usize = 2_000;
 /// Dialogues that may wait for the writer, a whole batch of them; beyond it `record` waits. Permits bound the memory, this only
 /// the hand-over.
 const QUEUE: usize = BATCH_DIALOGUES;
+
+/// Dialogues that are worth a transaction of their own, which costs about as much as these do in it.
+const WORTH_A_TRANSACTION: usize = 32;
+
+/// From one transaction to the next with fewer dialogues: less than an exchange on most lines takes, so that no line
+/// waits for it, and twenty transactions a second cost next to nothing.
+const APART: Duration = Duration::from_millis(50);
 
 /// Wait between attempts while the database finds no room, at first and at most.
 const RETRY_FIRST: Duration = Duration::from_millis(250);
@@ -141,6 +151,7 @@ pub(crate) fn start(
     };
     let task = Task {
         committer: Committer::new(gate, names, metrics, calendar),
+        pace: Pace { room: Arc::clone(&writer.room), capacity, next: Instant::now() },
         full: Arc::clone(&writer.full),
         closing: writer.closing.clone(),
     };
@@ -149,8 +160,34 @@ pub(crate) fn start(
     writer
 }
 
+/// How soon a batch is committed.
+struct Pace {
+    room: Arc<Semaphore>,
+    capacity: u32,
+    /// Until when a few dialogues may wait for more.
+    next: Instant,
+}
+
+impl Pace {
+    /// Whether a batch had better wait for more dialogues until then: nobody waits for it in person, it is small, and
+    /// others are under way, as room is reserved that is not its own.
+    fn waits(&self, batch: &[Job]) -> Option<Instant> {
+        let reserved = usize::try_from(self.capacity).unwrap_or(usize::MAX) - self.room.available_permits();
+        let own: usize = batch.iter().map(|job| usize::try_from(job.permit.readings).unwrap_or(usize::MAX)).sum();
+        let in_person = |job: &Job| matches!(job.record.class, Class::Order | Class::OnDemand);
+        let waits = batch.len() < WORTH_A_TRANSACTION && own < reserved && !batch.iter().any(in_person);
+        waits.then_some(self.next)
+    }
+
+    /// A transaction begins.
+    fn began(&mut self) {
+        self.next = Instant::now() + APART;
+    }
+}
+
 struct Task {
     committer: Committer,
+    pace: Pace,
     full: Arc<AtomicBool>,
     closing: CancellationToken,
 }
@@ -167,15 +204,32 @@ impl Task {
                 }
             };
             let Some(first) = first else { return };
-            let mut readings = first.record.readings.len();
-            let mut batch = vec![first];
-            while readings < BATCH_READINGS && batch.len() < BATCH_DIALOGUES {
-                let Ok(job) = queue.try_recv() else { break };
-                readings += job.record.readings.len();
-                batch.push(job);
-            }
+            let batch = self.gather(first, &mut queue).await;
+            self.pace.began();
             self.store(batch).await;
         }
+    }
+
+    /// Everything that waits, and what comes while the batch had better wait.
+    async fn gather(&self, first: Job, queue: &mut mpsc::Receiver<Job>) -> Vec<Job> {
+        let mut readings = first.record.readings.len();
+        let mut batch = vec![first];
+        while readings < BATCH_READINGS && batch.len() < BATCH_DIALOGUES {
+            let more = match (queue.try_recv(), self.pace.waits(&batch)) {
+                (Ok(job), _) => Some(job),
+                (Err(_), None) => None,
+                (Err(_), Some(until)) => tokio::select! {
+                    biased;
+                    job = queue.recv() => job,
+                    () = self.closing.cancelled() => None,
+                    () = sleep_until(until) => None,
+                },
+            };
+            let Some(job) = more else { break };
+            readings += job.record.readings.len();
+            batch.push(job);
+        }
+        batch
     }
 
     /// Commits a batch and answers its jobs. A dialogue that the database refuses for itself does not take the others
@@ -258,4 +312,72 @@ fn chain(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use hes_model::{ChannelName, MeterId};
+    use prometheus::Registry;
+
+    use super::*;
+
+    const ROOM: u32 = 10_000;
+
+    struct Desk {
+        pace: Pace,
+        metrics: Arc<Metrics>,
+    }
+
+    impl Desk {
+        fn new() -> Self {
+            let room = Arc::new(Semaphore::new(ROOM as usize));
+            let pace = Pace { room, capacity: ROOM, next: Instant::now() };
+            Self { pace, metrics: Arc::new(Metrics::register(&Registry::new()).unwrap()) }
+        }
+
+        fn permit(&self) -> Permit {
+            let room = Arc::clone(&self.pace.room).try_acquire_many_owned(5).unwrap();
+            Permit { readings: 5, _room: room, metrics: Arc::clone(&self.metrics) }
+        }
+
+        fn jobs(&self, classes: impl IntoIterator<Item = Class>) -> Vec<Job> {
+            let job = |class| {
+                let channel = ChannelName::new("c-1").unwrap();
+                let record = DialogueRecord::new(MeterId(1), channel, None, class);
+                Job { record, permit: self.permit(), done: oneshot::channel().0 }
+            };
+            classes.into_iter().map(job).collect()
+        }
+    }
+
+    #[test]
+    fn a_few_dialogues_wait_for_those_under_way_and_nobody_waits_for_nobody() {
+        let desk = Desk::new();
+        let batch = desk.jobs([Class::Scheduled, Class::Backfill]);
+        assert_eq!(desk.pace.waits(&batch), None, "no other has room reserved");
+        let under_way = desk.permit();
+        assert_eq!(desk.pace.waits(&batch), Some(desk.pace.next));
+        drop(under_way);
+        assert_eq!(desk.pace.waits(&batch), None);
+    }
+
+    #[test]
+    fn who_is_waited_for_in_person_and_a_batch_worth_it_are_stored_at_once() {
+        let desk = Desk::new();
+        let _under_way = desk.permit();
+        for class in [Class::Order, Class::OnDemand] {
+            assert_eq!(desk.pace.waits(&desk.jobs([Class::Scheduled, class])), None);
+        }
+        let nearly = vec![Class::Scheduled; WORTH_A_TRANSACTION - 1];
+        assert!(desk.pace.waits(&desk.jobs(nearly)).is_some());
+        assert_eq!(desk.pace.waits(&desk.jobs(vec![Class::Scheduled; WORTH_A_TRANSACTION])), None);
+    }
+
+    #[test]
+    fn the_first_batch_after_a_while_does_not_wait() {
+        let mut desk = Desk::new();
+        assert!(desk.pace.next <= Instant::now());
+        desk.pace.began();
+        assert!(desk.pace.next > Instant::now());
+    }
 }
