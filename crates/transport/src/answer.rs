@@ -3,6 +3,7 @@
 //! The one place that knows how frames are found while deadlines run; both the direct link and the turnstile use it.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use hes_driver::{Counts, Expect, Verdict};
 use hes_wire::{Scan, Why};
@@ -44,6 +45,10 @@ pub(crate) struct Answer {
     consumed: usize,
     first_wanted: Option<Instant>,
     counts: Counts,
+    /// Bytes that are missing at least of the frame that has begun.
+    missing: usize,
+    /// How many bytes of the last whole frame came after its first piece, and in which time.
+    arrived: Option<(usize, Duration)>,
     last: Vec<u8>,
     last_is_noise: bool,
 }
@@ -61,6 +66,8 @@ impl Answer {
             consumed: 0,
             first_wanted: None,
             counts: Counts::default(),
+            missing: 0,
+            arrived: None,
             last: Vec::new(),
             last_is_noise: true,
         }
@@ -83,6 +90,21 @@ impl Answer {
             None => self.waiting_since + self.deadlines.first,
         };
         next.min(self.end())
+    }
+
+    /// How many bytes are missing at least of a frame that has begun; 0 where none has.
+    pub(crate) fn missing(&self) -> usize {
+        self.missing
+    }
+
+    /// How many bytes of the last whole frame came after its first piece, and in which time; told once.
+    pub(crate) fn take_arrived(&mut self) -> Option<(usize, Duration)> {
+        self.arrived.take()
+    }
+
+    /// Longest silence inside a frame.
+    pub(crate) fn gap(&self) -> Duration {
+        self.deadlines.gap
     }
 
     /// Takes in bytes that arrived at `now`.
@@ -120,10 +142,14 @@ impl Answer {
     }
 
     fn scan(&mut self, now: Instant, expect: &mut dyn Expect) -> Option<Step> {
+        self.missing = 0;
         loop {
             let rest = self.buffer.get(self.start..).filter(|rest| !rest.is_empty())?;
             match expect.framing().scan(rest) {
-                Scan::NeedMore if rest.len() < FRAME_MAX => return None,
+                Scan::NeedMore if rest.len() < FRAME_MAX => {
+                    self.missing = expect.framing().missing(rest).min(FRAME_MAX);
+                    return None;
+                }
                 Scan::NeedMore => {
                     self.counts.skipped(1, Why::Malformed);
                     self.consume(1);
@@ -145,7 +171,9 @@ impl Answer {
                         self.last = frame.iter().copied().take(LAST_MAX).collect();
                         self.last_is_noise = false;
                     }
-                    let head = self.arrivals.front().map_or(now, |(_, at)| *at);
+                    let (first_piece, head) = self.arrivals.front().copied().unwrap_or((self.counts.bytes, now));
+                    let later = (self.consumed + end).saturating_sub(first_piece);
+                    self.arrived = Some((later, now.saturating_duration_since(head)));
                     self.consume(end);
                     match verdict {
                         Verdict::Done | Verdict::More => {
@@ -199,7 +227,6 @@ mod tests {
     use super::*;
     use crate::toy::{Want, frame};
     use proptest::prelude::*;
-    use std::time::Duration;
 
     const DEADLINES: Deadlines = Deadlines {
         first: Duration::from_millis(500),

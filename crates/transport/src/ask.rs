@@ -10,6 +10,19 @@ use tokio::time::{Instant, timeout_at};
 use crate::answer::{Answer, Step};
 use crate::{Deadlines, Line};
 
+/// How late a look may be that still tells what the line did; later, it tells how busy this machine is.
+const PUNCTUAL: Duration = Duration::from_millis(2);
+
+/// Whether somebody saw the last bytes come.
+#[derive(Debug, Clone, Copy)]
+enum Looks {
+    AtEachPiece,
+    /// It is the first look after one that ended then.
+    AgainSince {
+        until: Instant,
+    },
+}
+
 /// Why a question got no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum AskError {
@@ -57,17 +70,30 @@ impl Line {
 
         let mut answer = Answer::new(deadlines, sent);
         let mut heard = Vec::new();
+        let mut looks = Looks::AtEachPiece;
         loop {
             heard.clear();
             let step = match timeout_at(answer.deadline(), self.read(&mut heard)).await {
                 Ok(read) => {
                     read?;
-                    answer.received(Instant::now(), &heard, expect)
+                    let now = Instant::now();
+                    let step = answer.received(now, &heard, expect);
+                    self.learn(&mut answer, looks, now);
+                    step
                 }
                 Err(_elapsed) => answer.expired(Instant::now(), expect),
             };
+            looks = Looks::AtEachPiece;
             match step {
-                Step::Wait => {}
+                Step::Wait => {
+                    if let Some(away) = self.tempo.may_look_away(answer.missing(), answer.gap())
+                        && self.can_look_away()
+                    {
+                        let until = (Instant::now() + away).min(answer.deadline());
+                        self.look_away(until).await?;
+                        looks = Looks::AgainSince { until };
+                    }
+                }
                 Step::Done { first } => {
                     self.over();
                     let received = Instant::now();
@@ -87,6 +113,18 @@ impl Line {
                     return Err(AskError::TimedOut { heard, last });
                 }
             }
+        }
+    }
+
+    /// Learns from a frame that is whole now how fast its bytes came, if anybody was looking when the last one did.
+    fn learn(&mut self, answer: &mut Answer, looks: Looks, now: Instant) {
+        let Some((bytes, took)) = answer.take_arrived() else { return };
+        match looks {
+            Looks::AtEachPiece => self.tempo.arrived(bytes, took),
+            // Back in time, and all of it was there.
+            Looks::AgainSince { until } if now < until + PUNCTUAL => self.tempo.was_quicker(),
+            // Ourselves late, which says nothing of the line.
+            Looks::AgainSince { .. } => {}
         }
     }
 
@@ -116,4 +154,177 @@ fn before(at: UtcMicros, by: Duration) -> UtcMicros {
 
 fn utc_now() -> UtcMicros {
     jiff::Timestamp::now().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use hes_driver::Patience;
+    use hes_model::LineSettings;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio::time::sleep;
+
+    use super::*;
+    use crate::dial_in::{Presence, Proof};
+    use crate::line::Stream;
+    use crate::socket::Socket;
+    use crate::toy::{Want, frame};
+    use crate::{Medium, TransportMetrics};
+
+    /// What a serial server passes on at once, and how long that is on its line.
+    const PIECE: usize = 16;
+    const PIECE_TIME: Duration = Duration::from_millis(20);
+    const PATIENCE: Patience =
+        Patience { reply: Duration::from_millis(500), gap: Duration::from_millis(500), answer_bytes: 204 };
+
+    async fn connected() -> (Line, TcpStream) {
+        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (socket, accepted) = tokio::join!(TcpStream::connect(server.local_addr().unwrap()), server.accept());
+        let stream = Stream::Tcp(Socket::new(socket.unwrap()));
+        let metrics = TransportMetrics::unregistered();
+        let line =
+            Line::new(stream, Medium::Dial, "test".into(), LineSettings::DLT645, Duration::from_secs(1), metrics);
+        let server = accepted.unwrap().0;
+        server.set_nodelay(true).unwrap();
+        (line, server)
+    }
+
+    async fn ask(line: &mut Line) -> Result<Vec<Vec<u8>>, AskError> {
+        let longest = line.longest(Duration::ZERO, &PATIENCE);
+        let deadlines = longest.holding_back(0).expecting(PIECE_TIME * 2);
+        let mut want = Want::answer(7);
+        line.ask(&frame(0, b"question"), &mut want, deadlines, longest).await.map(|_| want.taken)
+    }
+
+    /// Hears a question and passes an answer on in pieces, each so long after the one before; when the last was out.
+    async fn pass_on(server: &mut TcpStream, answer: &[u8], piece_time: Duration) -> Instant {
+        hear(server).await;
+        for piece in answer.chunks(PIECE) {
+            sleep(piece_time).await;
+            server.write_all(piece).await.unwrap();
+        }
+        Instant::now()
+    }
+
+    async fn hear(server: &mut TcpStream) {
+        let mut question = vec![0; frame(0, b"question").len()];
+        server.read_exact(&mut question).await.unwrap();
+    }
+
+    /// Reads answers of a tempo until it is known.
+    async fn teach(line: &mut Line, server: &mut TcpStream, piece_time: Duration) {
+        let answer = frame(7, &[1; 200]);
+        for _ in 0..8 {
+            let (taken, _) = tokio::join!(ask(line), pass_on(server, &answer, piece_time));
+            assert_eq!(taken.unwrap(), [answer.as_slice()]);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_in_small_pieces_is_read_in_few_and_known_as_soon_as_it_is_whole() {
+        let (mut line, mut server) = connected().await;
+        let answer = frame(7, &[1; 200]);
+        let pieces = answer.len().div_ceil(PIECE) as u64;
+        teach(&mut line, &mut server, PIECE_TIME).await;
+        assert_eq!(line.counters().reads(), 8 * pieces, "while nothing is known each piece is looked at");
+        for _ in 0..3 {
+            let before = line.counters().reads();
+            let asked = async { (ask(&mut line).await.unwrap(), Instant::now()) };
+            let ((taken, whole), last) = tokio::join!(asked, pass_on(&mut server, &answer, PIECE_TIME));
+            assert_eq!(taken, [answer.as_slice()]);
+            assert_eq!(whole, last, "nobody looked away when the last piece came");
+            let reads = line.counters().reads() - before;
+            assert!(reads <= pieces / 2, "{reads} reads of {pieces} pieces");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_comes_quicker_than_any_before_is_the_last_one_known_late() {
+        let (mut line, mut server) = connected().await;
+        let answer = frame(7, &[1; 200]);
+        teach(&mut line, &mut server, PIECE_TIME).await;
+        for late_max in [PATIENCE.gap / 2, Duration::ZERO, Duration::ZERO] {
+            let asked = async { (ask(&mut line).await.unwrap(), Instant::now()) };
+            let ((taken, whole), last) = tokio::join!(asked, pass_on(&mut server, &answer, PIECE_TIME / 20));
+            assert_eq!(taken, [answer.as_slice()]);
+            assert!(whole - last <= late_max, "{:?} late", whole - last);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_stops_in_the_middle_is_given_up_though_nobody_looked_when_it_did() {
+        let (mut line, mut server) = connected().await;
+        let answer = frame(7, &[1; 200]);
+        teach(&mut line, &mut server, PIECE_TIME).await;
+        let asked = async { (ask(&mut line).await.unwrap_err(), Instant::now()) };
+        let ((failed, end), last) = tokio::join!(asked, pass_on(&mut server, &answer[..100], PIECE_TIME));
+        let AskError::TimedOut { heard, .. } = failed else { panic!("{failed}") };
+        assert_eq!(heard.bytes, 100);
+        assert!(end - last <= PATIENCE.gap + PATIENCE.gap / 2, "{:?}", end - last);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_question_dropped_while_nobody_looked_leaves_a_line_that_is_drained_and_used_again() {
+        let (mut line, mut server) = connected().await;
+        let (late, fresh) = (frame(7, &[2; 200]), frame(7, &[3; 200]));
+        teach(&mut line, &mut server, PIECE_TIME).await;
+        let begin = async {
+            hear(&mut server).await;
+            server.write_all(&late[..PIECE]).await.unwrap();
+            sleep(PIECE_TIME).await;
+        };
+        tokio::select! {
+            biased;
+            _ = ask(&mut line) => panic!("the answer is not whole yet"),
+            () = begin => {}
+        }
+        assert!(line.is_poisoned());
+        server.write_all(&late[PIECE..]).await.unwrap();
+        let (taken, _) = tokio::join!(ask(&mut line), pass_on(&mut server, &fresh, PIECE_TIME));
+        assert_eq!(taken.unwrap(), [fresh], "what came late belongs to nobody");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_closes_while_nobody_looks_and_a_newer_log_in_end_the_exchange() {
+        let answer = frame(7, &[1; 200]);
+        for newer_log_in in [false, true] {
+            let (line, mut server) = connected().await;
+            let presence = Arc::new(Presence::new(Vec::new()));
+            let mut line = line.watched_by(Arc::clone(&presence));
+            teach(&mut line, &mut server, PIECE_TIME).await;
+            let end = async {
+                hear(&mut server).await;
+                server.write_all(&answer[..PIECE]).await.unwrap();
+                sleep(PIECE_TIME).await;
+                if newer_log_in {
+                    presence.evict()
+                } else {
+                    server.shutdown().await.unwrap()
+                }
+                Instant::now()
+            };
+            let asked = async { (ask(&mut line).await.unwrap_err(), Instant::now()) };
+            let ((failed, noticed), at) = tokio::join!(asked, end);
+            assert!(matches!(failed, AskError::Lost(_)), "{failed}");
+            assert!(noticed - at <= if newer_log_in { Duration::ZERO } else { PATIENCE.gap / 2 });
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_challenged_link_looks_at_each_piece_so_that_its_sign_of_life_is_seen_at_once() {
+        let (line, mut server) = connected().await;
+        let presence = Arc::new(Presence::new(Vec::new()));
+        let mut line = line.watched_by(Arc::clone(&presence));
+        let answer = frame(7, &[1; 200]);
+        teach(&mut line, &mut server, PIECE_TIME).await;
+        let proof = async {
+            sleep(PIECE_TIME * 3 / 2).await;
+            presence.prove(PIECE_TIME).await
+        };
+        let (taken, _, proof) = tokio::join!(ask(&mut line), pass_on(&mut server, &answer, PIECE_TIME), proof);
+        assert_eq!(taken.unwrap(), [answer.as_slice()]);
+        assert_eq!(proof, Proof::Alive, "a piece came within that time");
+    }
 }

@@ -41,5 +41,7 @@ pub use allowed::{Allowed, AllowedConflict};
 pub use identify::Identify;
 pub use listener::{DialIn, DialInPort, Listener, Notice};
 pub(crate) use presence::Presence;
+#[cfg(test)]
+pub(crate) use presence::Proof;
 pub use sessions::Conflict;
 pub use unknown::{Refusal, UnknownDevice};

@@ -16,8 +16,10 @@ mod error;
 mod line;
 mod metrics;
 mod serial;
+mod socket;
 mod source;
 mod target;
+mod tempo;
 #[cfg(test)]
 mod toy;
 

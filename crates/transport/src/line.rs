@@ -8,11 +8,12 @@ use std::time::Duration;
 use hes_driver::Patience;
 use hes_model::LineSettings;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use crate::dial_in::Presence;
 use crate::serial::Port;
+use crate::socket::Socket;
+use crate::tempo::Tempo;
 use crate::{Deadlines, Pace, TransportMetrics};
 
 /// Bytes taken at once from a link: more than a meter's longest frame.
@@ -49,6 +50,7 @@ impl Medium {
 pub struct LineCounters {
     received: AtomicU64,
     sent: AtomicU64,
+    reads: AtomicU64,
 }
 
 impl LineCounters {
@@ -60,12 +62,16 @@ impl LineCounters {
     pub fn sent(&self) -> u64 {
         self.sent.load(Ordering::Relaxed)
     }
+    /// In how many pieces the bytes received were taken.
+    pub fn reads(&self) -> u64 {
+        self.reads.load(Ordering::Relaxed)
+    }
 }
 
 #[derive(Debug)]
 pub(crate) enum Stream {
     Serial(Port),
-    Tcp(TcpStream),
+    Tcp(Socket),
 }
 
 /// Whether everything said on the line so far is over.
@@ -101,6 +107,7 @@ pub struct Line {
     counters: Arc<LineCounters>,
     metrics: TransportMetrics,
     presence: Option<Arc<Presence>>,
+    pub(crate) tempo: Tempo,
 }
 
 impl Line {
@@ -123,6 +130,7 @@ impl Line {
             counters: Arc::default(),
             metrics,
             presence: None,
+            tempo: Tempo::default(),
         }
     }
 
@@ -161,7 +169,7 @@ impl Line {
         let started = Instant::now();
         let written = match &mut self.stream {
             Stream::Serial(port) => timeout(self.write_timeout, port.write_all(bytes, self.settings)).await,
-            Stream::Tcp(socket) => timeout(self.write_timeout, socket.write_all(bytes)).await,
+            Stream::Tcp(socket) => timeout(self.write_timeout, socket.watched()?.write_all(bytes)).await,
         };
         match written {
             Ok(done) => done?,
@@ -189,16 +197,15 @@ impl Line {
         let from_stream = async {
             match &mut self.stream {
                 Stream::Serial(port) => port.read(into).await,
-                Stream::Tcp(socket) => socket.read_buf(into).await,
+                Stream::Tcp(socket) => socket.watched()?.read_buf(into).await,
             }
         };
-        let n = match &self.presence {
-            None => from_stream.await?,
-            Some(presence) => tokio::select! {
-                biased;
-                () = presence.evicted() => return Err(io::Error::other("a newer log-in took this link's place")),
-                n = from_stream => n?,
-            },
+        let n = tokio::select! {
+            biased;
+            () = Presence::evicted(self.presence.as_deref()) => {
+                return Err(io::Error::other("a newer log-in took this link's place"));
+            }
+            n = from_stream => n?,
         };
         if n == 0 {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the peer has closed the connection"));
@@ -207,8 +214,33 @@ impl Line {
         Ok(n)
     }
 
+    /// Whether it makes a difference to look away: a serial port's own interrupts come all the same, and there are few.
+    pub(crate) fn can_look_away(&self) -> bool {
+        matches!(self.stream, Stream::Tcp(_)) && !self.is_challenged()
+    }
+
+    /// Leaves what comes alone until then, to be read all at once. Ends sooner when somebody wants this link's place.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when it is dropped.
+    pub(crate) async fn look_away(&mut self, until: Instant) -> io::Result<()> {
+        if let Stream::Tcp(socket) = &mut self.stream {
+            socket.unwatch()?;
+        }
+        let presence = self.presence.as_deref();
+        tokio::select! {
+            biased;
+            () = Presence::challenged(presence) => {}
+            () = Presence::evicted(presence) => {}
+            () = sleep_until(until) => {}
+        }
+        Ok(())
+    }
+
     fn heard(&self, n: usize) {
         self.counters.received.fetch_add(n as u64, Ordering::Relaxed);
+        self.counters.reads.fetch_add(1, Ordering::Relaxed);
         self.metrics.received(self.medium, n);
         if let Some(presence) = &self.presence {
             presence.heard(n);
@@ -321,7 +353,7 @@ impl Line {
         loop {
             let n = match &mut self.stream {
                 Stream::Serial(port) => port.try_read(&mut scratch),
-                Stream::Tcp(socket) => socket.try_read(&mut scratch),
+                Stream::Tcp(socket) => socket.watched()?.try_read(&mut scratch),
             };
             match n {
                 Ok(0) => {
@@ -367,6 +399,7 @@ impl Line {
     /// Closes in order: a socket tells its peer that nothing more comes.
     pub async fn close(mut self) {
         if let Stream::Tcp(socket) = &mut self.stream
+            && let Ok(socket) = socket.watched()
             && let Err(e) = socket.shutdown().await
         {
             tracing::debug!(peer = %self.peer, error = %e, "socket was closed before we closed it");

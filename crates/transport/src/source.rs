@@ -8,6 +8,7 @@ use crate::dial;
 use crate::dial_in::{DialIn, DialInPort};
 use crate::line::Stream;
 use crate::serial::{Port, describe};
+use crate::socket::Socket;
 use crate::{Line, Medium, OpenError, TransportConfig, TransportMetrics};
 
 /// Opens field links.
@@ -41,7 +42,7 @@ impl Transport {
             }
             Endpoint::Dial { host, port } => {
                 let socket = dial::connect(host, *port, &self.config.dial).await;
-                (Medium::Dial, socket.map(|socket| (Stream::Tcp(socket), format!("{host}:{port}"))))
+                (Medium::Dial, socket.map(|socket| (Stream::Tcp(Socket::new(socket)), format!("{host}:{port}"))))
             }
             Endpoint::DialIn(_) => return Err(OpenError::DialInOnly),
         };

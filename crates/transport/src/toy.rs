@@ -31,6 +31,9 @@ impl Framing for Toy {
             Scan::Skip(1, Why::Checksum)
         }
     }
+    fn missing(&self, input: &[u8]) -> usize {
+        input.get(1).map_or(1, |len| (usize::from(*len) + 4).saturating_sub(input.len()).max(1))
+    }
 }
 
 /// Wants frames of one sender.

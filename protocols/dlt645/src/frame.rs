@@ -21,6 +21,8 @@ pub(crate) const START: u8 = 0x68;
 pub(crate) const END: u8 = 0x16;
 /// Bytes of a frame that are not data.
 pub const OVERHEAD: usize = 12;
+/// Where the length byte stands, behind starts, address and control byte.
+const LENGTH_AT: usize = 9;
 /// The longest frame a length byte allows, without wake-up bytes.
 pub const MAX_FRAME: usize = OVERHEAD + u8::MAX as usize;
 /// Longest run of wake-up bytes that is kept before a frame; the standard's four with room for slow receivers.
@@ -237,6 +239,13 @@ impl Framing for Dlt645 {
             Found::Frame(frame, end) => Scan::Frame(frame.wake_bytes..end),
         }
     }
+
+    /// Up to the end of the frame that the length byte tells, or of the shortest frame while there is none.
+    fn missing(&self, input: &[u8]) -> usize {
+        let bytes = input.split_at(wake_up(input)).1;
+        let data = bytes.get(LENGTH_AT).map_or(0, |length| usize::from(*length));
+        (OVERHEAD + data).saturating_sub(bytes.len()).max(1)
+    }
 }
 
 #[cfg(test)]
@@ -345,6 +354,20 @@ mod tests {
             prop_assume!(frame[6] != 0x68);
             let stream = [&[0x68][..], &frame].concat();
             prop_assert_eq!(frames(&[&stream]), (vec![frame], 1));
+        }
+
+        #[test]
+        fn what_is_missing_of_a_frame_is_known_from_its_length_on_and_never_overstated(
+            frame in any_frame(),
+            wake_bytes in 0..4_usize,
+            cut: prop::sample::Index,
+        ) {
+            let wire = [&vec![WAKE_UP; wake_bytes], &frame[..]].concat();
+            let (begun, rest) = wire.split_at(cut.index(wire.len()));
+            prop_assert_eq!(Dlt645.scan(begun), Scan::NeedMore);
+            let missing = Dlt645.missing(begun);
+            prop_assert!((1..=rest.len()).contains(&missing));
+            prop_assert!(missing == rest.len() || begun.len() <= wake_bytes + LENGTH_AT);
         }
 
         #[test]

@@ -33,6 +33,12 @@ pub trait Framing: Sync {
     /// Looks at the start of `input`.
     fn scan(&self, input: &[u8]) -> Scan;
 
+    /// How many bytes must come at least before an `input` that needs more can hold a whole frame. A framing that does not
+    /// know says one. It never says too many, as whoever reads may not look before so many have come.
+    fn missing(&self, _input: &[u8]) -> usize {
+        1
+    }
+
     /// Looks at the start of `input` when nothing more will come: the line has fallen silent, or was closed.
     ///
     /// What would have needed more is not a frame, so one byte of it is given up and the rest looked at again: a true

@@ -21,6 +21,7 @@ use super::sessions::{Alarm, Claim, Sessions, Settled, TakeoverLimits};
 use super::unknown::UnknownDevices;
 use super::{Allowed, Conflict, Identify, Presence, Refusal, UnknownDevice};
 use crate::line::Stream;
+use crate::socket::Socket;
 use crate::{DialConfig, Line, ListenerConfig, Medium, OpenError, TransportConfig, TransportMetrics, dial};
 
 /// Notices that wait for whoever records them; more are dropped and counted, the list of unknown devices has them still.
@@ -103,7 +104,7 @@ impl DialInPort {
         loop {
             if let Some(arrival) = self.slot.take() {
                 let line = Line::new(
-                    Stream::Tcp(arrival.socket),
+                    Stream::Tcp(Socket::new(arrival.socket)),
                     Medium::DialIn,
                     arrival.peer.to_string(),
                     self.settings,

@@ -20,7 +20,7 @@ pub(crate) struct Presence {
 
 /// What became of a challenge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Proof {
+pub(crate) enum Proof {
     /// Something was heard from it.
     Alive,
     /// Nothing was heard in time.
@@ -30,7 +30,7 @@ pub(super) enum Proof {
 }
 
 impl Presence {
-    pub(super) fn new(question: Vec<u8>) -> Self {
+    pub(crate) fn new(question: Vec<u8>) -> Self {
         Self {
             question,
             received: AtomicU64::new(0),
@@ -64,8 +64,12 @@ impl Presence {
             presence.challenge.notified().await;
         }
     }
-    pub(crate) async fn evicted(&self) {
-        self.evicted.cancelled().await;
+    /// Waits until a newer log-in took this link's place; for ever where none can. Cancel safe.
+    pub(crate) async fn evicted(presence: Option<&Self>) {
+        match presence {
+            Some(presence) => presence.evicted.cancelled().await,
+            None => std::future::pending().await,
+        }
     }
     pub(crate) fn left(&self) {
         self.left.cancel();
@@ -80,11 +84,11 @@ impl Presence {
     pub(super) fn has_left(&self) -> bool {
         self.left.is_cancelled()
     }
-    pub(super) fn evict(&self) {
+    pub(crate) fn evict(&self) {
         self.evicted.cancel();
     }
     /// Challenges the link and waits up to `within` for a sign of life.
-    pub(super) async fn prove(&self, within: Duration) -> Proof {
+    pub(crate) async fn prove(&self, within: Duration) -> Proof {
         let before = self.received.load(Ordering::Acquire);
         let sign_of_life = async {
             loop {
