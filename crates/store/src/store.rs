@@ -85,6 +85,8 @@ impl Store {
         .map_err(failed)?;
         let pool = SqlitePoolOptions::new()
             .max_connections(config.read_connections.max(1))
+            // A connection to a file of ours does not go stale, and asking it whether it did costs as much as a look-up.
+            .test_before_acquire(false)
             .connect_with(read_options(&file))
             .await
             .map_err(failed)?;
