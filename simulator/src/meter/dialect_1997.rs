@@ -176,9 +176,8 @@ impl Meter {
         truth: Civil,
         part: std::ops::Range<usize>,
     ) -> Data {
-        let shown = self.clock.shows(truth);
-        let shown = if months_back == 0 { shown } else { self.settlement(months_back, shown).plus(-1) };
-        let whole = self.demand_value(Data::new(), quantity, rate, shown).done();
+        let period = self.settled_period(months_back, self.clock.shows(truth));
+        let whole = self.demand_value(Data::new(), quantity, rate, period).done();
         data.raw(whole.get(part).unwrap_or_default())
     }
 

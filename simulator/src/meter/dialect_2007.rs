@@ -95,7 +95,7 @@ impl Meter {
     }
 
     fn item_with(&self, item: u32, asked: &[u8], truth: Civil) -> Option<Vec<u8>> {
-        if let Some(bytes) = self.forced(item) {
+        if let Some(bytes) = self.parameter(item, truth) {
             return Some(bytes.to_vec());
         }
         let places @ [di3, ..] = item.to_be_bytes();
@@ -150,19 +150,15 @@ impl Meter {
         let known = self.measures == Measures::Everything && di2 != 0;
         let quantity = Quantity::from_di2(di2).filter(|_| known)?;
         let shown = self.clock.shows(truth);
-        let at = |settlement: u8| match settlement {
-            0 => shown,
-            // What ran up to a settlement stands a moment before it.
-            n => self.settlement(n, shown).plus(-1),
-        };
+        let period = |n: u8| self.settled_period(n, shown);
         Some(
             match (di1, di0) {
-                (0xFF, 0..=SETTLEMENTS) => self.demand_values(Data::new(), quantity, at(di0)),
+                (0xFF, 0..=SETTLEMENTS) => self.demand_values(Data::new(), quantity, period(di0)),
                 (_, 0xFF) => {
                     let rate = rate(di1)?;
-                    (0..=SETTLEMENTS).fold(Data::new(), |data, n| self.demand_value(data, quantity, rate, at(n)))
+                    (0..=SETTLEMENTS).fold(Data::new(), |data, n| self.demand_value(data, quantity, rate, period(n)))
                 }
-                (_, 0..=SETTLEMENTS) => self.demand_value(Data::new(), quantity, rate(di1)?, at(di0)),
+                (_, 0..=SETTLEMENTS) => self.demand_value(Data::new(), quantity, rate(di1)?, period(di0)),
                 _ => return None,
             }
             .done(),

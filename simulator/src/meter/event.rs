@@ -188,8 +188,8 @@ impl Meter {
                 let data = self.moment(Data::new(), event).raw(&operator);
                 let totals = COPIED.into_iter().fold(data, |data, counter| match event {
                     Some(event) => {
-                        let shown = self.clock.shows(event.at);
-                        self.demand_value(data, Quantity::Counted(counter), Rate::Total, shown.plus(-1))
+                        let period = self.period_until(self.clock.shows(event.at));
+                        self.demand_value(data, Quantity::Counted(counter), Rate::Total, period)
                     }
                     None => data.repeat(0, 8),
                 });

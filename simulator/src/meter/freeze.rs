@@ -4,7 +4,7 @@
 //! clock showed the instant; so it equals the counter then, to the digit.
 
 use super::encode::{self, Data};
-use super::register::{Demand, Quantity, Rate};
+use super::register::{Demand, DemandPeriod, Quantity, Rate};
 use super::{Counter, Measures, Meter};
 use crate::civil::{Civil, DAY, HOUR, MINUTE};
 use crate::load::TARIFFS;
@@ -125,31 +125,56 @@ impl Meter {
         }
     }
 
-    /// The `n`-th last settlement (from 1), on the meter's clock.
+    /// The `n`-th last settlement (from 1) at or before `shown`, on the meter's clock. Each was due by the rule in force
+    /// when it came.
     pub(super) fn settlement(&self, n: u8, shown: Civil) -> Civil {
-        let (day, hour) = self.settlement_day();
-        let now = shown.datetime();
-        let in_month = |year: i16, month: i8| {
-            jiff::civil::DateTime::new(year, month, day, hour, 0, 0, 0).map_or(shown, Civil::from_datetime)
-        };
-        let (mut year, mut month) = (now.year(), now.month());
-        let back = |year: &mut i16, month: &mut i8| {
-            (*year, *month) = if *month == 1 { (*year - 1, 12) } else { (*year, *month - 1) };
-        };
-        if in_month(year, month) > shown {
-            back(&mut year, &mut month);
+        let mut left = n;
+        let mut replaced: Option<Civil> = None;
+        for rule in self.settlement_rules() {
+            let mut month = Month::of(shown);
+            loop {
+                let at = month.at(rule.day, rule.hour).unwrap_or(shown);
+                let truth = self.clock.truth(at);
+                if rule.since.is_some_and(|since| truth < since) {
+                    break;
+                }
+                if at <= shown && replaced.is_none_or(|later| truth < later) {
+                    left = left.saturating_sub(1);
+                    if left == 0 {
+                        return at;
+                    }
+                }
+                month = month.before();
+            }
+            replaced = rule.since.or(replaced);
         }
-        for _ in 1..n {
-            back(&mut year, &mut month);
-        }
-        in_month(year, month)
+        shown
     }
 
-    /// Where the demand running at `shown` began: at the last settlement or the last clearing.
-    pub(super) fn demand_start(&self, shown: Civil) -> Civil {
+    /// The demand period that runs at `shown`.
+    pub(super) fn running_period(&self, shown: Civil) -> DemandPeriod {
+        DemandPeriod { from: self.period_start(shown), to: shown }
+    }
+
+    /// The demand period up to `end`, even when another begins there.
+    pub(super) fn period_until(&self, end: Civil) -> DemandPeriod {
+        DemandPeriod { from: self.period_start(end.plus(-1)), to: end }
+    }
+
+    /// The demand period that runs (0) or ended with the `n`-th last settlement.
+    pub(super) fn settled_period(&self, n: u8, shown: Civil) -> DemandPeriod {
+        match n {
+            0 => self.running_period(shown),
+            n => self.period_until(self.settlement(n, shown)),
+        }
+    }
+
+    /// Where the demand period that runs at `shown` began: at the last settlement or the last clearing.
+    fn period_start(&self, shown: Civil) -> Civil {
+        let settled = self.settlement(1, shown);
         let cleared = self.changed().into_iter().flat_map(|changed| &changed.demand_cleared);
         let cleared = cleared.map(|truth| self.clock.shows(*truth)).filter(|at| *at <= shown).max();
-        cleared.map_or(self.settlement(1, shown), |at| at.max(self.settlement(1, shown)))
+        cleared.map_or(settled, |at| at.max(settled))
     }
 
     pub(super) fn energy_value(&self, data: Data, quantity: Quantity, rate: Rate, truth: Civil) -> Data {
@@ -162,9 +187,9 @@ impl Meter {
         rates().fold(data, |data, rate| self.energy_value(data, quantity, rate, truth))
     }
 
-    /// The maximum demand of one rate as it stood at `shown`, and its time.
-    pub(super) fn demand_value(&self, data: Data, quantity: Quantity, rate: Rate, shown: Civil) -> Data {
-        let [total, tariffs @ ..] = self.demands(quantity, self.demand_start(shown), shown);
+    /// The maximum demand of one rate in a period, and its time.
+    pub(super) fn demand_value(&self, data: Data, quantity: Quantity, rate: Rate, period: DemandPeriod) -> Data {
+        let [total, tariffs @ ..] = self.demands(quantity, period);
         let demand = match rate {
             Rate::Total => total,
             Rate::Tariff(tariff) => tariffs.get(tariff).copied().unwrap_or(total),
@@ -173,8 +198,8 @@ impl Meter {
     }
 
     /// Of the total and each tariff.
-    pub(super) fn demand_values(&self, data: Data, quantity: Quantity, shown: Civil) -> Data {
-        let demands = self.demands(quantity, self.demand_start(shown), shown);
+    pub(super) fn demand_values(&self, data: Data, quantity: Quantity, period: DemandPeriod) -> Data {
+        let demands = self.demands(quantity, period);
         demands.into_iter().fold(data, |data, demand| demand_bytes(data, quantity, demand))
     }
 
@@ -216,9 +241,9 @@ impl Meter {
         let data = match di1 {
             0x00 => data.minute(latch.shown),
             0x01..=0x08 => self.energy_values(data, Quantity::from_di2(di1)?, latch.truth),
-            // What is latched is the demand up to there, of the period that ended with it.
-            0x09 => self.demand_values(data, Quantity::Counted(Counter::Forward), latch.shown),
-            0x0A => self.demand_values(data, Quantity::Counted(Counter::Reverse), latch.shown),
+            // What is latched is the demand up to there; on a settlement day, of the period that ended with it.
+            0x09 => self.demand_values(data, Quantity::Counted(Counter::Forward), self.period_until(latch.shown)),
+            0x0A => self.demand_values(data, Quantity::Counted(Counter::Reverse), self.period_until(latch.shown)),
             0x10 => self.variables(data, latch.truth),
             _ => return None,
         };
@@ -233,6 +258,31 @@ impl Meter {
             0x02 => Some(total(Counter::Reverse).done()),
             _ => None,
         }
+    }
+}
+
+/// A month of the calendar.
+#[derive(Debug, Clone, Copy)]
+struct Month {
+    year: i16,
+    month: i8,
+}
+
+impl Month {
+    fn of(at: Civil) -> Self {
+        let at = at.datetime();
+        Self { year: at.year(), month: at.month() }
+    }
+
+    fn before(self) -> Self {
+        match self.month {
+            1 => Self { year: self.year - 1, month: 12 },
+            month => Self { month: month - 1, ..self },
+        }
+    }
+
+    fn at(self, day: i8, hour: i8) -> Option<Civil> {
+        jiff::civil::DateTime::new(self.year, self.month, day, hour, 0, 0, 0).ok().map(Civil::from_datetime)
     }
 }
 

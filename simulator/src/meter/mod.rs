@@ -127,8 +127,10 @@ struct Follow {
 struct Changed {
     outages: Vec<Outage>,
     steps: Vec<Step>,
-    /// Items that answer these bytes whatever the registers say: written parameters and what a test forced.
+    /// Items that answer these bytes whatever the registers say.
     items: BTreeMap<u32, Vec<u8>>,
+    /// Parameters as they were written, oldest first: what was latched under an earlier one stays what it was.
+    parameters: Vec<parameter::Setting>,
     /// Forced freezes: item with DI0 = 00, and the day they were latched.
     frozen: BTreeMap<(u32, i64), Vec<u8>>,
     demand_cleared: Vec<Civil>,
@@ -295,7 +297,9 @@ impl Meter {
 
     /// Takes a forced or written value back.
     pub fn release_item(&mut self, item: u32) {
-        self.change().items.remove(&item);
+        let changed = self.change();
+        changed.items.remove(&item);
+        changed.parameters.retain(|setting| setting.item != item);
     }
 
     /// Forces what a daily freeze of one day says. `item` is the item with its last byte (which freeze) set to 00.
@@ -360,8 +364,9 @@ impl Meter {
         self.changed()?.items.get(&item).map(Vec::as_slice)
     }
 
-    fn combination_words(&self) -> CombinationWords {
-        let word = |item: u32, standard: u8| match self.forced(item) {
+    /// The combination words in force at true time `truth`.
+    fn combination_words(&self, truth: Civil) -> CombinationWords {
+        let word = |item: u32, standard: u8| match self.parameter(item, truth) {
             Some([word]) => *word,
             _ => standard,
         };

@@ -11,6 +11,38 @@ pub(super) const DATE_AND_WEEKDAY: u32 = 0x0400_0101;
 pub(super) const TIME: u32 = 0x0400_0102;
 pub(super) const ADDRESS: u32 = 0x0400_0401;
 const SETTLEMENT_DAY: u32 = 0x0400_0B01;
+/// Writings a meter remembers; older ones than these never were.
+const MOST_SETTINGS: usize = 256;
+
+/// A parameter as somebody wrote it.
+#[derive(Debug, Clone)]
+pub(super) struct Setting {
+    /// True time of the writing.
+    since: Civil,
+    pub(super) item: u32,
+    value: Vec<u8>,
+}
+
+/// The day and hour of the monthly settlement, and from when on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SettlementRule {
+    /// True time; `None`: always.
+    pub(super) since: Option<Civil>,
+    pub(super) day: i8,
+    pub(super) hour: i8,
+}
+
+impl SettlementRule {
+    /// As delivered: midnight of the first.
+    const STANDARD: SettlementRule = SettlementRule { since: None, day: 1, hour: 0 };
+
+    fn parse(since: Option<Civil>, bytes: &[u8]) -> Option<Self> {
+        let [hour, day] = bytes else { return None };
+        let (day, hour) = (encode::number(&[*day])?, encode::number(&[*hour])?);
+        let known = (1..=28).contains(&day) && hour < 24;
+        known.then_some(Self { since, day: i8::try_from(day).ok()?, hour: i8::try_from(hour).ok()? })
+    }
+}
 
 impl Meter {
     /// Class 04.
@@ -46,9 +78,9 @@ impl Meter {
                 0x0400_040D => data.text("DL/T645-2007", 16),
                 0x0400_0501..=0x0400_0507 => self.status_word(data, (item & 0xFF) as u8, truth),
                 0x0400_05FF => (1..=7).fold(data, |data, word| self.status_word(data, word, truth)),
-                0x0400_0601 => data.raw(&[self.combination_words().active]),
-                0x0400_0602 => data.raw(&[self.combination_words().reactive_1]),
-                0x0400_0603 => data.raw(&[self.combination_words().reactive_2]),
+                0x0400_0601 => data.raw(&[self.combination_words(truth).active]),
+                0x0400_0602 => data.raw(&[self.combination_words(truth).reactive_1]),
+                0x0400_0603 => data.raw(&[self.combination_words(truth).reactive_2]),
                 // Which classes the profile records: all six. From when, how often.
                 0x0400_0901 => data.raw(&[0b0011_1111]),
                 0x0400_0A01 => data.bcd(0, 4),
@@ -82,14 +114,22 @@ impl Meter {
         data.pair(at.second()).pair(at.minute()).pair(at.hour())
     }
 
-    /// Day and hour of the monthly settlement.
-    pub(super) fn settlement_day(&self) -> (i8, i8) {
-        let written = self.forced(SETTLEMENT_DAY).and_then(|bytes| match bytes {
-            [hour, day] => Some((encode::number(&[*day])?, encode::number(&[*hour])?)),
-            _ => None,
-        });
-        let (day, hour) = written.filter(|(day, hour)| (1..=28).contains(day) && *hour < 24).unwrap_or((1, 0));
-        (i8::try_from(day).unwrap_or(1), i8::try_from(hour).unwrap_or(0))
+    /// A forced or written parameter as it stood at true time `truth`; `None`: as delivered.
+    pub(super) fn parameter(&self, item: u32, truth: Civil) -> Option<&[u8]> {
+        let written = || {
+            let settings = &self.changed()?.parameters;
+            settings.iter().rev().find(|s| s.item == item && s.since <= truth).map(|s| s.value.as_slice())
+        };
+        self.forced(item).or_else(written)
+    }
+
+    /// When the monthly settlement was due, the rule of today first.
+    pub(super) fn settlement_rules(&self) -> impl Iterator<Item = SettlementRule> {
+        let forced = self.forced(SETTLEMENT_DAY).and_then(|bytes| SettlementRule::parse(None, bytes));
+        let settings = self.changed().map_or(&[][..], |changed| &changed.parameters);
+        let written = settings.iter().rev().filter(|s| s.item == SETTLEMENT_DAY);
+        let written = written.filter_map(|s| SettlementRule::parse(Some(s.since), &s.value));
+        forced.into_iter().chain(written).chain([SettlementRule::STANDARD])
     }
 
     /// Takes a written parameter over. `false`: there is no such parameter, or it can't be that.
@@ -100,7 +140,7 @@ impl Meter {
             _ => match self.parameter_item(item, truth) {
                 // Status words and blocks are read only, and a parameter has the length it has.
                 Some(old) if old.len() == value.len() && item >> 8 != 0x0004_0005 => {
-                    self.force_item(item, value.to_vec());
+                    self.set_parameter(item, value, truth);
                     Written::Done
                 }
                 _ => Written::NoSuchParameter,
@@ -110,6 +150,14 @@ impl Meter {
             self.remember(Kind::Programming, truth, operator, item.to_le_bytes().to_vec());
         }
         done
+    }
+
+    fn set_parameter(&mut self, item: u32, value: &[u8], truth: Civil) {
+        let settings = &mut self.change().parameters;
+        if settings.len() == MOST_SETTINGS {
+            settings.remove(0);
+        }
+        settings.push(Setting { since: truth, item, value: value.to_vec() });
     }
 
     pub(super) fn write_address(&mut self, value: &[u8]) -> Written {

@@ -139,8 +139,15 @@ impl Quantity {
     }
 }
 
+/// A demand period on the meter's clock. The quarter of an hour that ends with it belongs to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct DemandPeriod {
+    pub(crate) from: Civil,
+    pub(crate) to: Civil,
+}
+
 /// Parameters 04000601 to 04000603: what the combined quantities add and subtract.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct CombinationWords {
     pub(crate) active: u8,
     pub(crate) reactive_1: u8,
@@ -158,7 +165,7 @@ impl Meter {
     /// An energy register at true time `truth`, in units of 0.01 kWh (kvarh, kVAh).
     pub(crate) fn energy(&self, quantity: Quantity, rate: Rate, truth: Civil) -> i64 {
         let sum: i64 = quantity
-            .parts(self.combination_words())
+            .parts(self.combination_words(truth))
             .into_iter()
             .map(|(counter, sign)| sign * self.counter(counter, rate, truth))
             .sum();
@@ -173,7 +180,7 @@ impl Meter {
             let flow: i64 = (0..TARIFFS).map(|t| self.flow(direction, t, truth)).sum();
             sum + sign * digits(flow, of_flow * share, 1_000_000)
         };
-        Some(quantity.parts(self.combination_words()).into_iter().fold(0, sum))
+        Some(quantity.parts(self.combination_words(truth)).into_iter().fold(0, sum))
     }
 
     /// Which part of the load is on `phase`, in ‰.
@@ -189,26 +196,31 @@ impl Meter {
         }
     }
 
-    /// The largest mean power over a demand period between two instants of the meter's clock: total, then each tariff.
-    pub(crate) fn demands(&self, quantity: Quantity, from: Civil, to: Civil) -> [Demand; 1 + TARIFFS] {
-        let parts: Vec<(Load, i64)> = quantity
-            .parts(self.combination_words())
-            .into_iter()
-            .filter_map(|(counter, sign)| {
+    /// The largest mean power over a quarter of an hour in a demand period: total, then each tariff.
+    pub(crate) fn demands(&self, quantity: Quantity, period: DemandPeriod) -> [Demand; 1 + TARIFFS] {
+        let parts = |words: CombinationWords| -> Vec<(Load, i64)> {
+            let of_load = |(counter, sign): (Counter, i64)| {
                 let (direction, share) = counter.share();
                 Some((self.load(direction)?, sign * share))
-            })
-            .collect();
+            };
+            quantity.parts(words).into_iter().filter_map(of_load).collect()
+        };
+        let mut words = self.combination_words(self.clock.truth(period.from));
+        let mut added = parts(words);
         let mut best = [Demand { value: 0, at: None }; 1 + TARIFFS];
         // What flowed before the meter was there is not its own.
-        let from = from.max(self.clock.shows(self.born));
+        let from = period.from.max(self.clock.shows(self.born));
         let first = from.floor(QUARTER);
         let mut start = if first < from { first.plus(QUARTER) } else { first };
         let mut begun = self.clock.truth(start);
-        while start.plus(QUARTER) <= to {
+        while start.plus(QUARTER) <= period.to {
             let end = start.plus(QUARTER);
             let ended = self.clock.truth(end);
-            let sum: i64 = parts.iter().map(|(load, share)| self.supplied(load, begun, ended) * share / 1000).sum();
+            let in_force = self.combination_words(ended);
+            if in_force != words {
+                (words, added) = (in_force, parts(in_force));
+            }
+            let sum: i64 = added.iter().map(|(load, share)| self.supplied(load, begun, ended) * share / 1000).sum();
             // Four quarters make an hour; 100 mW are the last digit.
             let value = sum * 4 / 100;
             for rate in [0, 1 + tariff_at(start)] {
@@ -263,8 +275,10 @@ impl Meter {
             .changed()
             .iter()
             .flat_map(|changed| &changed.outages)
-            .filter(|outage| outage.from < truth)
-            .map(|outage| between(outage.from, outage.to.map_or(truth, |to| to.min(truth))))
+            // Before it was cleared there is nothing to take an outage from.
+            .map(|outage| (outage.from.max(self.born), outage.to.map_or(truth, |to| to.min(truth))))
+            .filter(|(off, on)| off < on)
+            .map(|(off, on)| between(off, on))
             .sum();
         between(self.born, truth) - cut
     }

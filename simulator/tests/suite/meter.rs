@@ -146,6 +146,66 @@ fn the_maximum_demand_is_the_largest_power_of_the_month_and_says_when() {
     assert_eq!([number(&demand[3..4]), number(&demand[4..5]), number(&demand[5..6]), number(&demand[6..7])], expected);
 }
 
+/// Writes a parameter with the password as delivered.
+fn write(meter: &mut Meter, di: u32, value: &[u8], now: Civil) {
+    let data = [&item(di)[..], &crate::master::credentials(4), value].concat();
+    assert_eq!(ask(meter, 0x14, &data, now).unwrap().control, 0x94);
+}
+
+#[test]
+fn the_last_quarter_of_an_hour_before_a_settlement_counts_for_its_maximum() {
+    let now = at("2026-11-20T10:00:00");
+    let spec = MeterSpec { clock_offset_ms: Some(0), drift_ppm: Some(0.0), ..MeterSpec::household(5) };
+    let mut meter = Meter::new(&spec, SEED, now);
+    let settles = at("2026-11-20T19:00:00");
+    write(&mut meter, 0x0400_0B01, &[0x19, 0x20], now);
+    // Nothing else is in the period: it has but this quarter.
+    let cleared = settles.plus(-QUARTER);
+    assert_eq!(ask(&mut meter, 0x19, &crate::master::credentials(4), cleared).unwrap().control, 0x99);
+    let running = meter.item(0x0101_0000, settles.plus(-1)).unwrap();
+    assert_eq!(number(&running), 0, "the quarter is not over");
+    let after = settles.plus(QUARTER / 2);
+    let settled = meter.item(0x0101_0001, after).unwrap();
+    assert_eq!(number(&settled[..3]), number(&meter.item(0x0203_0000, cleared).unwrap()));
+    assert_eq!(settled[3..], [0x00, 0x19, 0x20, 0x11, 0x26]);
+    assert_eq!(number(&meter.item(0x0101_0000, after).unwrap()), 0, "the next period has none of it");
+}
+
+#[test]
+fn the_freeze_of_a_settlement_day_holds_the_demand_of_the_month_that_ended() {
+    let now = at("2026-12-01T09:00:00");
+    for meter in mixed() {
+        let frozen = meter.item(0x0506_0901, now).unwrap();
+        assert_eq!(frozen, meter.item(0x0101_FF01, now).unwrap(), "{:?}", meter.kind());
+        assert!(number(&frozen[..3]) > 0);
+    }
+}
+
+#[test]
+fn what_was_settled_or_frozen_stays_what_it_was_when_parameters_are_written() {
+    let now = at("2026-11-20T12:00:00");
+    let latched = |meter: &Meter, t: Civil| -> Vec<Option<Vec<u8>>> {
+        let settled = (1..=12).flat_map(|n| [0x0000_FF00 | n, 0x0001_FF00 | n, 0x0101_FF00 | n]);
+        let frozen = (1..=3).flat_map(|n| [0x0506_0300 | n, 0x0506_0400 | n]);
+        settled.chain(frozen).map(|di| meter.item(di, t)).collect()
+    };
+    for mut meter in mixed() {
+        let before = latched(&meter, now);
+        write(&mut meter, 0x0400_0B01, &[0x00, 0x15], now);
+        write(&mut meter, 0x0400_0601, &[0x01], now);
+        write(&mut meter, 0x0400_0602, &[0x00], now);
+        assert_eq!(latched(&meter, now), before, "{:?}", meter.kind());
+        assert_eq!(meter.item(0x0400_0B01, now.plus(-1)), Some(vec![0, 1]), "it was another before");
+        // The first by the new day, then the last by the old one.
+        let later = at("2026-12-20T12:00:00");
+        let energy_at = |t: Civil| meter.item(0x0001_FF00, t.plus(t.0 - meter.shows(t).0));
+        assert_eq!(meter.item(0x0001_FF01, later), energy_at(at("2026-12-15T00:00:00")));
+        assert_eq!(meter.item(0x0001_FF02, later), meter.item(0x0001_FF01, now));
+        let reactive = numbers(&meter.item(0x0003_FF00, later).unwrap());
+        assert_eq!(reactive, [0; 5], "from now on nothing is added");
+    }
+}
+
 #[test]
 fn the_same_seed_makes_the_same_meter_and_another_seed_another() {
     let spec = MeterSpec::household(123);
@@ -282,6 +342,28 @@ fn demand_and_meter_are_cleared_by_those_who_may() {
     assert_eq!(ask(&mut meter, 0x1B, &all, now).unwrap().control, 0x9B);
     assert_eq!(meter.item(0x0330_0200, now), Some(vec![0, 0, 0]));
     assert_eq!(meter.item(0x0330_0300, now), Some(vec![1, 0, 0]), "the clearing itself is not forgotten");
+}
+
+#[test]
+fn a_meter_cleared_while_or_after_it_was_off_counts_from_nought() {
+    let tripped = at("2026-11-20T10:00:00");
+    let cleared = at("2026-11-20T12:00:00");
+    let closed = at("2026-11-20T15:00:00");
+    let later = at("2026-11-20T21:00:00");
+    let command = |meter: &mut Meter, control, data: &[u8], t| {
+        assert_eq!(ask(meter, control, data, t).unwrap().control, control | 0x80);
+    };
+    let mut meter = household();
+    command(&mut meter, 0x1C, &crate::master::relay(0x1A, VALID), tripped);
+    command(&mut meter, 0x1A, &crate::master::credentials(2), cleared);
+    assert_eq!(numbers(&meter.item(0x0001_FF00, cleared).unwrap()), [0; 5]);
+    command(&mut meter, 0x1C, &crate::master::relay(0x1C, VALID), closed);
+    assert_eq!(numbers(&meter.item(0x0001_FF00, closed).unwrap()), [0; 5]);
+    // A meter of the same house that began when the supply came back.
+    let mut fresh = household();
+    command(&mut fresh, 0x1A, &crate::master::credentials(2), closed);
+    assert_eq!(meter.item(0x0001_FF00, later), fresh.item(0x0001_FF00, later));
+    assert!(energy(&meter, 0x0001_0000, later) > 0);
 }
 
 #[test]
