@@ -1,11 +1,16 @@
 //! The fleet file: which meters hang where, what goes wrong, what time it is.
 
+mod check;
+
 use std::net::SocketAddr;
 
 use crate::civil::Civil;
 use crate::fault::FaultConfig;
 use crate::load::LoadKind;
 use crate::meter::{Dialect, Measures, Quirk};
+
+pub use check::ConfigError;
+pub(crate) use check::{check_drift, check_rate, group_at};
 
 /// A whole fleet.
 #[derive(Debug, Clone, serde::Deserialize)]
@@ -24,6 +29,7 @@ pub struct FleetConfig {
     #[serde(default)]
     pub area: Vec<AreaConfig>,
     /// Buses and modems.
+    #[serde(default)]
     pub channel: Vec<ChannelConfig>,
     /// Single meters that are not like the others of their group.
     #[serde(default)]
@@ -122,6 +128,16 @@ pub enum TransportConfig {
     },
 }
 
+impl std::fmt::Display for TransportConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            TransportConfig::Pty => f.write_str("a pseudo-terminal"),
+            TransportConfig::Tcp { listen } => write!(f, "a serial server at {listen}"),
+            TransportConfig::DialIn { target, .. } => write!(f, "a modem that calls {target}"),
+        }
+    }
+}
+
 fn any_port() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 0))
 }
@@ -153,7 +169,7 @@ pub struct LineConfig {
     pub turnaround_ms: u64,
     /// Whether meters hear nothing at another speed of the port than theirs (pseudo-terminals only).
     pub honour_speed: bool,
-    /// Wake-up bytes before an answer; drawn per meter from 0 to 4 when absent.
+    /// Wake-up bytes before an answer, 16 at most; drawn per meter from 0 to 4 when absent.
     pub answer_wake_bytes: Option<u8>,
     /// Whether the times on the wire are kept, for benchmarks.
     pub wire_log: bool,
@@ -254,44 +270,6 @@ pub struct MeterException {
     pub relay_delay_ms: i64,
 }
 
-/// Why a fleet file was refused.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// Not TOML, or not these keys.
-    #[error("the fleet file is not understood")]
-    Syntax(#[source] Box<toml::de::Error>),
-    /// An address that is none.
-    #[error("{key}: {found:?} is not an address of up to twelve digits below 999999999999")]
-    Address {
-        /// Where it stands.
-        key: String,
-        /// What stands there.
-        found: String,
-    },
-    /// Rates that leave no answer whole.
-    #[error("channel {channel}: the rates of faults add up to {total} of a thousand answers")]
-    Faults {
-        /// Which channel.
-        channel: String,
-        /// Their sum.
-        total: u32,
-    },
-    /// A value out of range.
-    #[error("channel {channel}: {what}")]
-    Value {
-        /// Which channel.
-        channel: String,
-        /// What is wrong, and what would be right.
-        what: &'static str,
-    },
-    /// An exception for a meter that is not in the fleet.
-    #[error("meter {address}: no group contains this address")]
-    NoSuchMeter {
-        /// Its address.
-        address: String,
-    },
-}
-
 impl FleetConfig {
     /// Reads and checks a fleet file.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
@@ -299,27 +277,10 @@ impl FleetConfig {
         config.check()?;
         Ok(config)
     }
-
-    fn check(&self) -> Result<(), ConfigError> {
-        for channel in &self.channel {
-            let total = channel.faults.total();
-            if total > 1000 {
-                return Err(ConfigError::Faults { channel: channel.name.clone(), total });
-            }
-            let value = |what| ConfigError::Value { channel: channel.name.clone(), what };
-            if channel.line.baud == 0 {
-                return Err(value("baud must not be 0"));
-            }
-            if channel.repeat > 1 && !channel.name.contains("{n}") {
-                return Err(value("repeated channels need {n} in their name"));
-            }
-            if channel.meters.iter().any(|group| !matches!(group.phases, 1 | 3)) {
-                return Err(value("phases must be 1 or 3"));
-            }
-        }
-        Ok(())
-    }
 }
+
+/// The highest address a meter can have: all nines name everybody.
+pub(crate) const LAST_ADDRESS: u64 = 999_999_999_998;
 
 /// Reads an address of up to twelve digits.
 pub(crate) fn parse_address(key: &str, text: &str) -> Result<u64, ConfigError> {
@@ -327,6 +288,6 @@ pub(crate) fn parse_address(key: &str, text: &str) -> Result<u64, ConfigError> {
     is_address
         .then(|| text.parse().ok())
         .flatten()
-        .filter(|n| *n < 999_999_999_999)
+        .filter(|n| *n <= LAST_ADDRESS)
         .ok_or_else(|| ConfigError::Address { key: key.to_owned(), found: text.to_owned() })
 }

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bus::Bus;
 use crate::civil::{Civil, SECOND};
-use crate::config::parse_address;
+use crate::config::{ConfigError, check_drift, check_rate, parse_address};
 use crate::fault::{Fault, FaultConfig};
 use crate::fleet::Fleet;
 use crate::meter::{Counter, Level, Meter};
@@ -98,7 +98,7 @@ enum Refusal {
     #[error("{what} has {expected} bytes, found {found}")]
     Length { what: &'static str, expected: &'static str, found: usize },
     #[error(transparent)]
-    Address(#[from] crate::config::ConfigError),
+    Value(#[from] ConfigError),
 }
 
 /// Why the back door was not opened.
@@ -174,6 +174,7 @@ fn answer(fleet: &Fleet, line: &[u8]) -> Result<Value, Refusal> {
             json!({ "now": to })
         }
         Request::SetRate { rate } => {
+            check_rate("rate", rate)?;
             fleet.clock().set_rate(rate);
             done()
         }
@@ -245,6 +246,7 @@ fn answer(fleet: &Fleet, line: &[u8]) -> Result<Value, Refusal> {
             done()
         }
         Request::SetDrift { meter, ppm } => {
+            check_drift("ppm", ppm)?;
             with(fleet, &meter, |m, now| m.set_drift(now, ppm))?;
             done()
         }

@@ -1,5 +1,6 @@
 //! A fleet from its file to running transports.
 
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,8 +14,8 @@ use crate::bus::Bus;
 use crate::civil::Civil;
 use crate::clock::SimClock;
 use crate::config::{
-    AreaConfig, ChannelConfig, ConfigError, FleetConfig, LineConfig, MeterException, RegistrationConfig,
-    TransportConfig, parse_address,
+    AreaConfig, ChannelConfig, ConfigError, FleetConfig, LAST_ADDRESS, MeterException, MeterGroup, RegistrationConfig,
+    TransportConfig, group_at, parse_address,
 };
 use crate::control::{self, ControlError};
 use crate::meter::{Meter, MeterSpec};
@@ -101,10 +102,12 @@ pub enum StartError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// A transport could not be opened.
-    #[error("channel {channel}: cannot open its transport")]
+    #[error("channel {channel:?}: cannot open {transport}")]
     Open {
         /// Which channel.
         channel: String,
+        /// What was to be opened.
+        transport: String,
         /// Why.
         #[source]
         cause: std::io::Error,
@@ -123,23 +126,26 @@ impl Fleet {
             started: clock.now(),
             clock: Arc::clone(&clock),
             next_address: FIRST_ADDRESS,
-            exceptions: config
-                .meter
-                .iter()
-                .map(|meter| Ok((parse_address("meter.address", &meter.address)?, meter)))
-                .collect::<Result<_, _>>()?,
-            used: std::collections::HashSet::new(),
+            exceptions: exceptions(&config.meter)?,
+            seats: HashMap::new(),
         };
+        let mut names = HashSet::new();
         let mut buses = Vec::new();
         let mut transports = Vec::new();
-        for channel in &config.channel {
-            for bus in builder.channel(channel)? {
+        for (index, channel) in config.channel.iter().enumerate() {
+            for bus in builder.channel(index, channel)? {
+                if !names.insert(bus.name.clone()) {
+                    return Err(ConfigError::TwoChannels { name: bus.name });
+                }
                 buses.push(Arc::new(bus));
                 transports.push(channel.transport.clone());
             }
         }
-        if let Some((address, _)) = builder.exceptions.iter().find(|(address, _)| !builder.used.contains(address)) {
-            return Err(ConfigError::NoSuchMeter { address: format!("{address:012}") });
+        let missing = |exception: &&MeterException| {
+            parse_address("meter.address", &exception.address).is_ok_and(|a| !builder.seats.contains_key(&a))
+        };
+        if let Some(exception) = config.meter.iter().find(missing) {
+            return Err(ConfigError::NoSuchMeter { address: exception.address.clone() });
         }
         // Repetitions of one channel are numbered in their transports as well.
         number_registrations(config, &mut transports);
@@ -162,8 +168,11 @@ impl Fleet {
         let mut port_names = Vec::new();
         for (bus, transport) in fleet.buses.iter().zip(&fleet.transports) {
             let opened = Opening { bus, options, stop: &stop, tasks: &tasks, port_names: &mut port_names };
-            let endpoint =
-                opened.open(transport).await.map_err(|cause| StartError::Open { channel: bus.name.clone(), cause })?;
+            let endpoint = opened.open(transport).await.map_err(|cause| StartError::Open {
+                channel: bus.name.clone(),
+                transport: transport.to_string(),
+                cause,
+            })?;
             let (name, area, baud) = (bus.name.clone(), bus.area.clone(), bus.line.baud);
             channels.push(RunningChannel { name, area, endpoint, meters: bus.meter_count(), baud });
         }
@@ -251,30 +260,49 @@ struct Builder<'a> {
     started: Civil,
     clock: Arc<SimClock>,
     next_address: u64,
-    exceptions: Vec<(u64, &'a MeterException)>,
-    used: std::collections::HashSet<u64>,
+    exceptions: HashMap<u64, &'a MeterException>,
+    /// Where each address stands: its channel and group in the file.
+    seats: HashMap<u64, (u32, u32)>,
+}
+
+/// Single meters by address.
+fn exceptions(meters: &[MeterException]) -> Result<HashMap<u64, &MeterException>, ConfigError> {
+    let mut exceptions = HashMap::new();
+    for (n, meter) in meters.iter().enumerate() {
+        let address = parse_address(&format!("meter[{n}].address"), &meter.address)?;
+        if exceptions.insert(address, meter).is_some() {
+            return Err(ConfigError::TwoExceptions { address: meter.address.clone() });
+        }
+    }
+    Ok(exceptions)
 }
 
 impl Builder<'_> {
-    fn channel(&mut self, channel: &ChannelConfig) -> Result<Vec<Bus>, ConfigError> {
-        let mut next: Vec<Option<u64>> = channel
-            .meters
-            .iter()
-            .map(|group| group.first_address.as_deref().map(|a| parse_address("first_address", a)).transpose())
-            .collect::<Result<_, _>>()?;
+    fn channel(&mut self, index: usize, channel: &ChannelConfig) -> Result<Vec<Bus>, ConfigError> {
+        let first = |(n, group): (usize, &MeterGroup)| {
+            let key = || format!("{}.first_address", group_at(&channel.name, n));
+            group.first_address.as_deref().map(|a| parse_address(&key(), a)).transpose()
+        };
+        let mut next: Vec<Option<u64>> = channel.meters.iter().enumerate().map(first).collect::<Result<_, _>>()?;
         let mut buses = Vec::new();
         for n in 1..=channel.repeat {
             let name = numbered(&channel.name, n);
             let area = numbered(&channel.area, n);
-            let line = LineConfig { ..channel.line };
+            let line = channel.line;
             let bus = Bus::new(name, area, line, channel.faults, self.config.seed, Arc::clone(&self.clock));
             bus.set_dead(channel.dead);
             bus.keep_log(self.config.truth_log);
-            for (group, own_next) in channel.meters.iter().zip(&mut next) {
-                for _ in 0..group.count {
-                    let counter = own_next.as_mut().unwrap_or(&mut self.next_address);
-                    let address = *counter;
-                    *counter += 1;
+            for (place, (group, own_next)) in channel.meters.iter().zip(&mut next).enumerate() {
+                let counter = own_next.as_mut().unwrap_or(&mut self.next_address);
+                let first = *counter;
+                *counter = first.saturating_add(u64::from(group.count));
+                let room = (LAST_ADDRESS + 1).saturating_sub(first);
+                if u64::from(group.count) > room {
+                    let at = group_at(&bus.name, place);
+                    return Err(ConfigError::PastLast { at, room, count: group.count });
+                }
+                for address in first..*counter {
+                    self.take_address(address, index, place)?;
                     let spec = MeterSpec {
                         address,
                         dialect: group.protocol,
@@ -294,16 +322,32 @@ impl Builder<'_> {
         Ok(buses)
     }
 
+    /// An address names one meter of the whole fleet, as the back door and the archive take it.
+    fn take_address(&mut self, address: u64, channel: usize, group: usize) -> Result<(), ConfigError> {
+        let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let Some((channel_before, group_before)) = self.seats.insert(address, (number(channel), number(group))) else {
+            return Ok(());
+        };
+        let at = |channel: u32, group: u32| {
+            let name = self.config.channel.get(channel as usize).map_or("", |channel| channel.name.as_str());
+            group_at(name, group as usize)
+        };
+        Err(ConfigError::Twice {
+            address: format!("{address:012}"),
+            first: at(channel_before, group_before),
+            second: at(number(channel), number(group)),
+        })
+    }
+
     fn meter(&mut self, bus: &Bus, mut spec: MeterSpec) {
         let seed = self.config.seed;
         // Nothing is kept between two runs. A fleet that follows the wall must still have latched the same yesterday,
         // so its clocks are off by as much as ever, unless a drift is asked for.
         spec.drift_ppm = self.config.clock.start.is_none().then_some(0.0);
-        let Some((address, exception)) = self.exceptions.iter().find(|(address, _)| *address == spec.address) else {
+        let Some(exception) = self.exceptions.get(&spec.address) else {
             bus.add(Meter::new(&spec, seed, self.started), false);
             return;
         };
-        self.used.insert(*address);
         spec.start_digits = exception.start_kwh.saturating_mul(100);
         spec.clock_offset_ms = exception.clock_offset_s.map(millis);
         spec.drift_ppm = exception.drift_ppm.or(spec.drift_ppm);

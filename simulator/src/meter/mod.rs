@@ -225,7 +225,7 @@ impl Meter {
             measures: spec.measures,
             quirk: spec.quirk,
             prepaid: spec.prepaid,
-            max_data: spec.max_data.max(MIN_DATA),
+            max_data: spec.max_data.clamp(*MAX_DATA.start(), *MAX_DATA.end()),
             follow: None,
             changed: None,
             asked: Vec::new(),
@@ -390,8 +390,9 @@ fn installed(seed: u64, now: Civil) -> Civil {
     if noon.plus(LAST_AGE_DAYS * DAY) < now { noon } else { now.plus(-(LAST_AGE_DAYS + day) * DAY) }
 }
 
-/// Room for an item, one byte of it and a sequence number; less would never end.
-const MIN_DATA: u8 = 16;
+/// Data bytes one frame of an answer may have at most: with less than room for an item, some bytes of it and a sequence
+/// number it would never end, and the standard allows no more than 200.
+pub(crate) const MAX_DATA: std::ops::RangeInclusive<u8> = 16..=200;
 
 fn parts_per_billion(ppm: f64) -> i64 {
     #[expect(

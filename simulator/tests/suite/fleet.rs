@@ -353,6 +353,93 @@ fn a_wrong_fleet_file_is_refused_with_what_is_wrong() {
     assert!(parse(TCP.to_owned()).is_ok());
 }
 
+/// What a fleet file is refused with.
+fn refusal(toml: &str) -> String {
+    let built = FleetConfig::parse(toml).and_then(|config| Fleet::build(&config).map(|_| ()));
+    built.expect_err(toml).to_string()
+}
+
+#[test]
+fn an_address_names_one_meter_of_the_fleet_and_a_name_one_channel() {
+    let channel = |name: &str, first: &str, more: &str| {
+        format!(
+            "[[channel]]\nname = \"{name}\"\narea = \"A\"\ntransport = {{ kind = \"tcp\" }}\n{more}\n\
+             meters = [{{ count = 3, first_address = \"{first}\" }}]\n"
+        )
+    };
+    let twice = channel("a", "1", "") + &channel("b", "3", "");
+    let said = refusal(&twice);
+    assert!(said.contains("000000000003") && said.contains("channel \"a\", meters[0]"), "{said}");
+    assert!(said.contains("channel \"b\", meters[0]") && said.contains("shared = true"), "{said}");
+    let groups = TCP.replace("}]", "}, { count = 1, first_address = \"2\" }]");
+    assert!(refusal(&groups).contains("meters[0] and in channel \"bus\", meters[1]"), "{}", refusal(&groups));
+    assert!(refusal(&(channel("a", "1", "") + &channel("a", "4", ""))).contains("channel \"a\" is there twice"));
+    let last = channel("a", "999999999998", "");
+    assert_eq!(
+        refusal(&last),
+        "channel \"a\", meters[0]: expected at most 1 meters from its first address to the last, 999999999998, found 3"
+    );
+    assert!(Fleet::build(&FleetConfig::parse(&last.replace("count = 3", "count = 1")).unwrap()).is_ok());
+    let exceptions = format!("{TCP}\n[[meter]]\naddress = \"1\"\n[[meter]]\naddress = \"000000000001\"\ndead = true");
+    assert!(refusal(&exceptions).contains("two [[meter]]"), "{}", refusal(&exceptions));
+    for empty in ["", "channel = []", &channel("a", "1", "").replace("count = 3", "count = 0")] {
+        assert!(refusal(empty).contains("no meters"), "{}", refusal(empty));
+    }
+}
+
+#[test]
+fn a_value_that_would_be_bent_is_refused_with_where_it_stands_and_what_is_expected() {
+    for (from, to, said) in [
+        ("rate = 0.0", "rate = -5.0", "clock.rate: expected 0 to 1000000, found -5"),
+        ("rate = 0.0", "rate = nan", "clock.rate: expected 0 to 1000000, found NaN"),
+        ("rate = 0.0", "utc_offset_minutes = 999999999", "clock.utc_offset_minutes: expected -1080 to 1080"),
+        ("[[channel]]", "[[channel]]\nrepeat = 0", "channel \"bus\", repeat: expected 1 to 4294967295, found 0"),
+        (
+            "[[channel]]",
+            "[[channel]]\nline = { baud = 0 }",
+            "channel \"bus\", line.baud: expected 1 to 10000000, found 0",
+        ),
+        ("[[channel]]", "[[channel]]\nline = { answer_wake_bytes = 200 }", "line.answer_wake_bytes: expected 0 to 16"),
+        (
+            "[[channel]]",
+            "[[channel]]\nfaults = { echo = 600, late = 600 }",
+            "add up to 1200 of a thousand answers, expected at most 1000",
+        ),
+        ("count = 3", "count = 3, phases = 2", "channel \"bus\", meters[0].phases: expected 1 or 3, found 2"),
+        ("count = 3", "count = 3, max_data_bytes = 255", "meters[0].max_data_bytes: expected 16 to 200, found 255"),
+        (
+            "first_address = \"1\"",
+            "first_address = \"12x\"",
+            "channel \"bus\", meters[0].first_address: \"12x\" is not",
+        ),
+    ] {
+        let refused = refusal(&TCP.replace(from, to));
+        assert!(refused.contains(said), "{to}: {refused}");
+    }
+    let name = TCP.replace("\"tcp\"", "\"pty\"").replace("\"bus\"", "\"bus/1\"");
+    assert_eq!(refusal(&name), "channel \"bus/1\", name: expected the name of a file, without /, found \"bus/1\"");
+    for (key, said) in [
+        ("start_kwh = 1000000", "meter[0].start_kwh (meter 1): expected 0 to 999999, found 1000000"),
+        ("drift_ppm = 1e12", "meter[0].drift_ppm (meter 1): expected -100000 to 100000"),
+        ("clock_offset_s = inf", "meter[0].clock_offset_s (meter 1): expected"),
+        ("relay_delay_ms = -1", "meter[0].relay_delay_ms (meter 1): expected 0 to"),
+    ] {
+        let refused = refusal(&format!("{TCP}\n[[meter]]\naddress = \"1\"\n{key}"));
+        assert!(refused.contains(said), "{key}: {refused}");
+    }
+    assert!(refusal(&format!("{TCP}\n[[meter]]\naddress = \"12x\"")).contains("meter[0].address"));
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = taken.local_addr().unwrap();
+    let config =
+        FleetConfig::parse(&TCP.replace("kind = \"tcp\"", &format!("kind = \"tcp\", listen = \"{at}\""))).unwrap();
+    let refused = Fleet::start(&config, &StartOptions::default()).await.unwrap_err().to_string();
+    assert_eq!(refused, format!("channel \"bus\": cannot open a serial server at {at}"));
+}
+
 #[test]
 fn the_fleets_that_come_with_the_project_are_well_formed() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/fleets");
