@@ -6,16 +6,19 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use hes_dlt645::{Address, Direction, Frame};
+use hes_wire::Framing;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::civil::Civil;
 use crate::clock::SimClock;
-use crate::config::LineConfig;
-use crate::fault::{self, Burst, Fault, FaultConfig, Reply};
-use crate::meter::{Addressed, Answer, Dialect, Meter, Question, Quirk};
+use crate::config::{LineConfig, Timing};
+use crate::fault::{self, Burst, Fault, FaultConfig};
+use crate::meter::Meter;
+use crate::protocol::{Device, Protocol, Question, Reply};
 use crate::seed::{about, draw, mix};
 use crate::truth::{Counts, Hex, Ledger, Sent};
+use crate::wire::{Caller, Spoken, Wire};
 
 /// A line with its meters.
 #[derive(Debug)]
@@ -25,8 +28,11 @@ pub struct Bus {
     pub(crate) line: LineConfig,
     seed: u64,
     clock: Arc<SimClock>,
+    protocol: Protocol,
     hung_up: Notify,
     state: Mutex<State>,
+    /// Taken after `state`, never before it.
+    wire: Mutex<Wire>,
 }
 
 #[derive(Debug)]
@@ -34,19 +40,19 @@ struct State {
     seats: Vec<Seat>,
     faults: FaultConfig,
     dead: bool,
-    scripts: HashMap<u64, VecDeque<Fault>>,
+    scripts: HashMap<u64, VecDeque<Option<Fault>>>,
     /// Meters that another one takes the place of, and when.
     replacements: Vec<(u64, Civil)>,
-    /// Answers that wait for the next question.
-    held: Vec<Vec<u8>>,
+    /// An answer that waits for the next question.
+    held: Option<Held>,
     ledger: Ledger,
     wire: Vec<WireEntry>,
 }
 
-/// A meter on the line.
+/// A device on the line.
 #[derive(Debug)]
 struct Seat {
-    meter: Meter,
+    device: Device,
     silent: bool,
     /// Bits a second at which it listens.
     baud: u32,
@@ -64,22 +70,40 @@ pub struct WireEntry {
     pub answer_us: u64,
 }
 
+/// How a question reached the line.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Hearing {
+    pub(crate) caller: Caller,
+    /// Bits a second.
+    pub(crate) baud: u32,
+    pub(crate) now: Instant,
+}
+
+/// An answer stuck in somebody's buffer.
+#[derive(Debug)]
+struct Held {
+    /// Who gets it with his next question.
+    caller: Caller,
+    until: Instant,
+    bytes: Vec<u8>,
+}
+
+/// How long an answer can be stuck.
+const HELD_AT_MOST: Duration = Duration::from_secs(5);
+
 /// One answer on its way out.
 #[derive(Debug, Clone, Copy)]
 struct Answering<'a> {
     seat: usize,
     reply: &'a Reply,
-    question: Question<'a>,
+    question: &'a Question<'a>,
+    hearing: Hearing,
     /// The question's bytes.
     raw: &'a [u8],
     /// What every draw about this answer begins with.
     chance: u64,
     now: Civil,
 }
-
-/// Control codes of a read, in both editions.
-const READ: [u8; 2] = [0x11, 0x01];
-const READ_FOLLOW: u8 = 0x12;
 
 impl Bus {
     pub(crate) fn new(
@@ -89,6 +113,7 @@ impl Bus {
         faults: FaultConfig,
         seed: u64,
         clock: Arc<SimClock>,
+        protocol: Protocol,
     ) -> Self {
         let state = State {
             seats: Vec::new(),
@@ -96,7 +121,7 @@ impl Bus {
             dead: false,
             scripts: HashMap::new(),
             replacements: Vec::new(),
-            held: Vec::new(),
+            held: None,
             ledger: Ledger::default(),
             wire: Vec::new(),
         };
@@ -106,8 +131,10 @@ impl Bus {
             area,
             line,
             clock,
+            protocol,
             hung_up: Notify::new(),
             state: Mutex::new(state),
+            wire: Mutex::new(Wire::new(line.timing)),
         }
     }
 
@@ -121,9 +148,9 @@ impl Bus {
         &self.area
     }
 
-    pub(crate) fn add(&self, meter: Meter, silent: bool) {
+    pub(crate) fn add(&self, device: Device, silent: bool) {
         let baud = self.line.baud;
-        self.lock().seats.push(Seat { meter, silent, baud, answers: 0 });
+        self.lock().seats.push(Seat { device, silent, baud, answers: 0 });
     }
 
     /// Puts another meter in a meter's place, under its address, when the time has come.
@@ -158,7 +185,9 @@ impl Bus {
 
     /// Makes the whole channel dead, or brings it back.
     pub fn set_dead(&self, dead: bool) {
-        self.lock().dead = dead;
+        let mut state = self.lock();
+        state.dead = dead;
+        state.held = None;
     }
 
     /// Cuts the calls that are up now. A port of this machine cannot be hung up.
@@ -181,17 +210,26 @@ impl Bus {
         self.lock().faults = faults;
     }
 
-    /// Puts faults on a meter's list: each strikes one of its next answers, before any rate is drawn.
-    pub fn script(&self, address: u64, faults: impl IntoIterator<Item = Fault>) {
-        self.lock().scripts.entry(address).or_default().extend(faults);
+    /// Puts faults on a meter's list, each for one of its next answers, before any rate is drawn. `None` lets one pass.
+    pub fn script<F: Into<Option<Fault>>>(&self, address: u64, faults: impl IntoIterator<Item = F>) {
+        self.lock().scripts.entry(address).or_default().extend(faults.into_iter().map(Into::into));
     }
 
     /// Makes a meter dead, or brings it back. `false`: it is not on this line.
     pub fn set_silent(&self, address: u64, silent: bool) -> bool {
+        self.with_seats(address, |seat| seat.silent = silent)
+    }
+
+    /// Lets a meter listen and answer at this speed. `false`: it is not on this line.
+    pub fn set_baud(&self, address: u64, baud: u32) -> bool {
+        self.with_seats(address, |seat| seat.baud = baud)
+    }
+
+    fn with_seats(&self, address: u64, mut act: impl FnMut(&mut Seat)) -> bool {
         let mut state = self.lock();
         let mut found = false;
-        for seat in state.seats.iter_mut().filter(|seat| seat.meter.address() == address) {
-            seat.silent = silent;
+        for seat in state.seats.iter_mut().filter(|seat| seat.device.address() == address) {
+            act(seat);
             found = true;
         }
         found
@@ -202,15 +240,15 @@ impl Bus {
         let now = self.clock.now();
         let mut state = self.lock();
         state.replace_due(now);
-        let seat = state.seats.iter_mut().find(|seat| seat.meter.address() == address)?;
-        Some(act(&mut seat.meter, now))
+        let seat = state.seats.iter_mut().find(|seat| seat.device.address() == address)?;
+        Some(act(seat.device.meter_mut()?, now))
     }
 
     /// Looks at every meter.
-    pub fn for_each_meter(&self, mut see: impl FnMut(&Meter)) {
-        for seat in &self.lock().seats {
-            see(&seat.meter);
-        }
+    pub fn for_each_meter(&self, see: impl FnMut(&Meter)) {
+        let mut state = self.lock();
+        state.replace_due(self.clock.now());
+        state.seats.iter().filter_map(|seat| seat.device.meter()).for_each(see);
     }
 
     pub(crate) fn meter_count(&self) -> usize {
@@ -218,196 +256,181 @@ impl Bus {
     }
 
     pub(crate) fn first_address(&self) -> Option<u64> {
-        self.lock().seats.first().map(|seat| seat.meter.address())
+        self.lock().seats.first().map(|seat| seat.device.address())
+    }
+
+    /// What its first device says unasked, to say who is there.
+    pub(crate) fn announcement(&self) -> Vec<u8> {
+        self.lock().seats.first().map(|seat| seat.device.announcement()).unwrap_or_default()
+    }
+
+    pub(crate) fn framing(&self) -> &'static dyn Framing {
+        self.protocol.framing()
+    }
+
+    /// Does something with the wire.
+    pub(crate) fn on_wire<R>(&self, act: impl FnOnce(&mut Wire) -> R) -> R {
+        act(&mut self.wire.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A caller has gone, and what waited for him with him.
+    pub(crate) fn leave(&self, caller: Caller) {
+        self.lock().held.take_if(|held| held.caller == caller);
+        self.on_wire(|wire| wire.leave(caller));
+    }
+
+    /// The speed of a question, where the port's may be known.
+    pub(crate) fn speed(&self, port: Option<u32>) -> u32 {
+        port.filter(|_| self.line.honour_speed).unwrap_or(self.line.baud)
+    }
+
+    /// Whether what is sent comes back.
+    pub(crate) fn echoes(&self) -> bool {
+        self.line.echo && !self.is_dead()
     }
 
     pub(crate) fn talked_over(&self) {
         self.lock().ledger.counts.talked_over += 1;
     }
 
+    pub(crate) fn collided(&self) {
+        self.lock().ledger.counts.collisions += 1;
+    }
+
     pub(crate) fn stray(&self, bytes: usize) {
         self.lock().ledger.counts.stray_bytes += bytes as u64;
     }
 
-    /// A whole frame was heard, sent at `baud` if that is known. What is answered, and when after the turnaround.
-    pub(crate) fn hear(&self, frame: &Frame<'_>, raw: &[u8], baud: Option<u32>) -> Vec<Burst> {
-        if frame.control.direction() == Direction::Answer {
-            return Vec::new();
-        }
+    /// A whole frame was heard. What is answered; `None`: it asked nothing.
+    pub(crate) fn hear(&self, frame: &[u8], hearing: Hearing) -> Option<Spoken> {
+        let question = self.protocol.question(frame)?;
         let now = self.clock.now();
         let mut state = self.lock();
         state.ledger.counts.questions += 1;
         state.replace_due(now);
         if state.dead {
             state.ledger.counts.unanswered += 1;
-            return Vec::new();
+            return Some(Spoken::default());
         }
-        let data: Vec<u8> = frame.data.iter().collect();
-        let addressed = addressed(frame.address);
-        let question = Question { control: frame.control.0, data: &data, addressed };
-        let baud = baud.filter(|_| self.line.honour_speed).unwrap_or(self.line.baud);
-        let replies = self.replies(&mut state, frame.address, question, baud, now);
-        let mut out: Vec<Burst> = state.held.drain(..).map(Burst::now).collect();
-        match replies.as_slice() {
-            [] => state.ledger.counts.unanswered += 1,
+        let held = state.held.take().filter(|held| held.caller == hearing.caller && hearing.now < held.until);
+        let replies = self.replies(&mut state, &question, hearing.baud, now);
+        let mut spoken = match replies.as_slice() {
+            [] => {
+                state.ledger.counts.unanswered += 1;
+                Spoken { baud: self.line.baud, ..Spoken::default() }
+            }
             [(seat, reply)] => {
-                let answering = Answering { seat: *seat, reply, question, raw, chance: 0, now };
-                out.extend(self.send(&mut state, answering));
+                let answering =
+                    Answering { seat: *seat, reply, question: &question, hearing, raw: frame, chance: 0, now };
+                self.send(&mut state, answering)
             }
             several => {
                 state.ledger.counts.collisions += 1;
-                out.push(Burst::now(collide(several.iter().map(|(_, reply)| reply.encode()))));
+                let bytes = collide(several.iter().map(|(_, reply)| reply.bytes.as_slice()));
+                Spoken { turnaround: self.turnaround(), baud: hearing.baud, bursts: vec![Burst::now(bytes)] }
             }
-        }
-        out
+        };
+        spoken.bursts.splice(0..0, held.map(|held| Burst::now(held.bytes)));
+        Some(spoken)
     }
 
-    fn replies(
-        &self,
-        state: &mut State,
-        asked: Address,
-        question: Question<'_>,
-        baud: u32,
-        now: Civil,
-    ) -> Vec<(usize, Reply)> {
-        let mut replies = Vec::new();
-        for (i, seat) in state.seats.iter_mut().enumerate() {
-            let mine = Address::from_number(seat.meter.address()).is_some_and(|own| own.answers(asked));
-            if seat.silent || seat.baud != baud || !(mine || question.addressed == Addressed::Everybody) {
-                continue;
-            }
-            // An answer to "write address" carries the new one.
-            if let Some(answer) = seat.meter.answer(question, now) {
-                seat.baud = answer.then_baud.unwrap_or(seat.baud);
-                replies.push((i, self.reply(&seat.meter, answer)));
-            }
-        }
-        replies
+    fn replies(&self, state: &mut State, question: &Question<'_>, baud: u32, now: Civil) -> Vec<(usize, Reply)> {
+        let listening = state.seats.iter_mut().enumerate().filter(|(_, seat)| !seat.silent && seat.baud == baud);
+        listening
+            .filter_map(|(n, seat)| {
+                let wake_bytes = self.wake_bytes(&seat.device);
+                let reply = seat.device.answer(question, wake_bytes, now)?;
+                seat.baud = reply.then_baud.unwrap_or(seat.baud);
+                Some((n, reply))
+            })
+            .collect()
     }
 
-    fn reply(&self, meter: &Meter, answer: Answer) -> Reply {
-        let drawn = usize::try_from(draw(self.seed, about::WAKE ^ meter.address(), 5)).unwrap_or(0);
-        let own = Address::from_number(meter.address()).unwrap_or(Address::WILDCARD);
-        let address = if meter.quirk() == Some(Quirk::AnswersFromWildcard) { Address::WILDCARD } else { own };
-        let wake_bytes = self.line.answer_wake_bytes.map_or(drawn, usize::from);
-        Reply { wake_bytes, address, control: answer.control, data: answer.data }
+    fn wake_bytes(&self, device: &Device) -> usize {
+        let drawn = || usize::try_from(draw(self.seed, about::WAKE ^ device.address(), 5)).unwrap_or(0);
+        self.line.answer_wake_bytes.map_or_else(drawn, usize::from)
+    }
+
+    fn turnaround(&self) -> Duration {
+        match self.line.timing {
+            Timing::Instant => Duration::ZERO,
+            Timing::Exact => Duration::from_millis(self.line.turnaround_ms),
+        }
     }
 
     /// Sends an answer through whatever fault strikes it.
-    fn send(&self, state: &mut State, answering: Answering<'_>) -> Vec<Burst> {
-        let Answering { seat, reply, question, now, .. } = answering;
-        let Some(Seat { answers, meter, .. }) = state.seats.get_mut(seat) else { return Vec::new() };
+    fn send(&self, state: &mut State, answering: Answering<'_>) -> Spoken {
+        let Answering { seat, reply, question, hearing, now, .. } = answering;
+        let Some(Seat { answers, device, .. }) = state.seats.get_mut(seat) else { return Spoken::default() };
         *answers += 1;
-        let (n, address) = (u64::from(*answers), meter.address());
+        let (n, address) = (u64::from(*answers), device.address());
         let answering = Answering { chance: mix(self.seed ^ address, n), ..answering };
         let scripted = state.scripts.get_mut(&address).and_then(VecDeque::pop_front);
-        let fault = scripted.or_else(|| state.faults.draw(self.seed ^ address, n));
+        let fault = scripted.unwrap_or_else(|| state.faults.draw(self.seed ^ address, n));
         // A fault may have no meaning for an answer; then it is sent as it should be.
         let struck = fault.and_then(|fault| Some((fault, self.strike(state, fault, answering)?)));
         let (fault, bursts) = match struck {
             Some((fault, bursts)) => (Some(fault), bursts),
-            None => (None, vec![Burst::now(reply.encode())]),
+            None => (None, vec![Burst::now(reply.bytes.clone())]),
         };
         state.ledger.sent(fault, |number| Sent {
             number,
             at: now,
             meter: format!("{address:012}"),
-            control: question.control,
-            asked: Hex(question.data.to_vec()),
+            control: question.code(),
+            asked: Hex(question.data().to_vec()),
             fault,
-            right: Hex(reply.encode()),
+            right: Hex(reply.bytes.clone()),
             sent: Hex(bursts.iter().flat_map(|burst| burst.bytes.iter().copied()).collect()),
         });
-        bursts
+        // It answers at the speed at which it was asked, whatever it was told.
+        Spoken { turnaround: self.turnaround(), baud: hearing.baud, bursts }
     }
 
     /// What a fault makes of an answer; `None` where it has no meaning for this one.
     fn strike(&self, state: &mut State, fault: Fault, answering: Answering<'_>) -> Option<Vec<Burst>> {
-        let Answering { seat, reply, question, raw, chance, .. } = answering;
-        let good = || reply.encode();
+        let Answering { seat, reply, question, hearing, raw, chance, now } = answering;
+        let good = || reply.bytes.clone();
         let whole = |bytes: Vec<u8>| Some(vec![Burst::now(bytes)]);
         match fault {
             Fault::Silent => Some(Vec::new()),
-            Fault::Late => Some(vec![Burst { after: Duration::from_millis(state.faults.late_ms), bytes: good() }]),
+            Fault::Late => Some(vec![Burst::after(Duration::from_millis(state.faults.late_ms), good())]),
             Fault::DamagedByte => whole(fault::damage_byte(reply, chance)),
             Fault::DamagedSum => whole(fault::damage_sum(reply, chance)),
-            Fault::Compensated => {
-                let item_bytes = item_bytes(question.control);
-                (reply.data.len() > item_bytes).then(|| whole(fault::compensate(reply, item_bytes, chance)))?
-            }
-            Fault::WrongAddress => {
-                let own = state.seats.get(seat)?.meter.address();
-                let address = Address::from_number((own + 1 + draw(chance, 9, 1000)) % 999_999_999_999)?;
-                whole(Reply { address, ..reply.clone() }.encode())
-            }
-            Fault::WrongItem => whole(Self::wrong_item(state, answering)?.encode()),
-            Fault::OtherMeter => whole(self.other_meter(state, answering)?.encode()),
+            Fault::Compensated => whole(state.seats.get(seat)?.device.compensated(question, reply, chance)?),
+            Fault::WrongAddress => whole(state.seats.get(seat)?.device.wrong_address(reply, chance)?),
+            Fault::WrongItem => whole(state.seats.get(seat)?.device.wrong_item(question, reply, chance, now)?),
+            Fault::OtherMeter => whole(self.other_meter(state, answering)?.bytes),
             Fault::ToNextQuestion => {
-                state.held.push(good());
+                let until = hearing.now + HELD_AT_MOST;
+                state.held = Some(Held { caller: hearing.caller, until, bytes: good() });
                 Some(Vec::new())
             }
-            Fault::Echo => whole([raw, &good()].concat()),
+            Fault::Echo => Some(vec![Burst::echo(raw.to_vec()), Burst::now(good())]),
             Fault::Doubled68 => whole(fault::double_start(reply)),
             Fault::Split => {
-                let mut first = good();
-                let room = first.len().saturating_sub(reply.wake_bytes + 2) as u64;
-                let at = reply.wake_bytes + 1 + usize::try_from(draw(chance, 1, room)).unwrap_or(0);
-                let second = first.split_off(at.min(first.len()));
-                let after = Duration::from_millis(state.faults.split_ms);
-                Some(vec![Burst::now(first), Burst { after, bytes: second }])
+                let [first, second] = fault::split(reply, chance);
+                let pause = Duration::from_millis(state.faults.split_ms);
+                Some(vec![Burst::now(first), Burst::after(pause, second)])
             }
             Fault::Merged => whole([good(), good()].concat()),
-            Fault::Noise => whole([fault::stray(chance, 1 << 32), good(), fault::stray(chance, 1 << 33)].concat()),
-        }
-    }
-
-    /// Another item of the same meter, or another place in the same answer.
-    fn wrong_item(state: &State, answering: Answering<'_>) -> Option<Reply> {
-        let Answering { seat, reply, question, chance, now, .. } = answering;
-        let meter = &state.seats.get(seat)?.meter;
-        if question.control == READ_FOLLOW {
-            let mut data = reply.data.clone();
-            let sequence = data.last_mut()?;
-            *sequence = sequence.wrapping_add(1);
-            return Some(Reply { data, ..reply.clone() });
-        }
-        if !READ.contains(&question.control) {
-            return None;
-        }
-        let width = item_bytes(question.control);
-        let mut low_first = [0; 4];
-        low_first.get_mut(..width)?.copy_from_slice(question.data.get(..width)?);
-        let asked = u32::from_le_bytes(low_first);
-        let others: &[u32] = match meter.dialect() {
-            // The neighbour is the likeliest: the day before, the next tariff.
-            Dialect::Edition2007 => {
-                &[asked ^ 0x03, asked.wrapping_add(1), 0x0001_0000, 0x0002_0000, 0x0201_0100, 0x0400_0102]
+            Fault::Noise => {
+                let stray = |label| fault::stray(reply, chance, label);
+                whole([stray(1 << 32), good(), stray(1 << 33)].concat())
             }
-            Dialect::Edition1997 => &[asked ^ 0x03, asked.wrapping_add(1), 0x9010, 0x9020, 0xB611, 0xC011],
-        };
-        let first = usize::try_from(draw(chance, 4, others.len() as u64)).unwrap_or(0);
-        let rotated = others.iter().cycle().skip(first).take(others.len());
-        let (item, value) =
-            rotated.filter(|item| **item != asked).find_map(|item| Some((*item, meter.item(*item, now)?)))?;
-        let data = [item.to_le_bytes().get(..width)?, &value].concat();
-        // A long value would need a follow-up, which nobody will ask for under this item.
-        (data.len() <= 200).then(|| Reply { data, control: question.control | 0x80, ..reply.clone() })
+        }
     }
 
     /// The same question answered by somebody else.
     fn other_meter(&self, state: &mut State, answering: Answering<'_>) -> Option<Reply> {
         let Answering { seat, question, chance, now, .. } = answering;
-        if !READ.contains(&question.control) {
-            return None;
-        }
-        let dialect = state.seats.get(seat)?.meter.dialect();
-        let others: Vec<usize> = (0..state.seats.len())
-            .filter(|i| *i != seat && state.seats.get(*i).is_some_and(|s| !s.silent && s.meter.dialect() == dialect))
-            .collect();
+        let asked = &state.seats.get(seat)?.device;
+        let like = |n: &usize| state.seats.get(*n).is_some_and(|s| !s.silent && s.device.is_like(asked));
+        let others: Vec<usize> = (0..state.seats.len()).filter(|n| *n != seat).filter(like).collect();
         let other = *others.get(usize::try_from(draw(chance, 5, others.len() as u64)).unwrap_or(0))?;
-        let meter = &mut state.seats.get_mut(other)?.meter;
-        let answer = meter.respond(Question { addressed: Addressed::Exactly, ..question }, now)?;
-        Some(self.reply(meter, answer))
+        let device = &mut state.seats.get_mut(other)?.device;
+        let wake_bytes = self.wake_bytes(device);
+        device.answer_for_another(question, wake_bytes, now)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -420,29 +443,16 @@ impl State {
     fn replace_due(&mut self, now: Civil) {
         let due = self.replacements.extract_if(.., |(_, at)| *at <= now);
         for (address, at) in due {
-            for seat in self.seats.iter_mut().filter(|seat| seat.meter.address() == address) {
-                seat.meter.replace(address, at);
+            let seats = self.seats.iter_mut().filter(|seat| seat.device.address() == address);
+            for meter in seats.filter_map(|seat| seat.device.meter_mut()) {
+                meter.replace(address, at);
             }
         }
     }
 }
 
-/// Width of a data item under a control code of a request: two bytes in 1997.
-fn item_bytes(control: u8) -> usize {
-    if control < 0x10 { 2 } else { 4 }
-}
-
-fn addressed(address: Address) -> Addressed {
-    match address {
-        Address::BROADCAST => Addressed::Everybody,
-        Address::WILDCARD => Addressed::Anyone,
-        short if short.has_wildcard() => Addressed::Shortened,
-        _ => Addressed::Exactly,
-    }
-}
-
 /// What a line carries when several drive it: a 0 wins over a 1.
-fn collide(frames: impl Iterator<Item = Vec<u8>>) -> Vec<u8> {
+fn collide<'a>(frames: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
     frames.fold(Vec::new(), |mut line, frame| {
         for (i, byte) in frame.iter().enumerate() {
             match line.get_mut(i) {

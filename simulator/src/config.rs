@@ -5,12 +5,12 @@ mod check;
 use std::net::SocketAddr;
 
 use crate::civil::Civil;
-use crate::fault::FaultConfig;
+use crate::fault::{FaultConfig, Strike};
 use crate::load::LoadKind;
 use crate::meter::{Dialect, Measures, Quirk};
 
 pub use check::ConfigError;
-pub(crate) use check::{check_drift, check_rate, group_at};
+pub(crate) use check::{check_baud, check_drift, check_rate, group_at};
 
 /// A whole fleet.
 #[derive(Debug, Clone, serde::Deserialize)]
@@ -171,6 +171,8 @@ pub struct LineConfig {
     pub honour_speed: bool,
     /// Wake-up bytes before an answer, 16 at most; drawn per meter from 0 to 4 when absent.
     pub answer_wake_bytes: Option<u8>,
+    /// Whether the adapter gives back what it is sent, at once, whoever answers.
+    pub echo: bool,
     /// Whether the times on the wire are kept, for benchmarks.
     pub wire_log: bool,
 }
@@ -183,6 +185,7 @@ impl Default for LineConfig {
             turnaround_ms: 20,
             honour_speed: true,
             answer_wake_bytes: None,
+            echo: false,
             wire_log: false,
         }
     }
@@ -268,6 +271,8 @@ pub struct MeterException {
     pub shared: bool,
     /// From a command to the relay's movement, in milliseconds.
     pub relay_delay_ms: i64,
+    /// What is done to its first answers, one each, before any rate is drawn: faults, or `good`.
+    pub script: Vec<Strike>,
 }
 
 impl FleetConfig {

@@ -15,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bus::Bus;
 use crate::civil::{Civil, SECOND};
-use crate::config::{ConfigError, check_drift, check_rate, parse_address};
-use crate::fault::{Fault, FaultConfig};
+use crate::config::{ConfigError, check_baud, check_drift, check_rate, parse_address};
+use crate::fault::{FaultConfig, Strike};
 use crate::fleet::Fleet;
 use crate::meter::{Counter, Level, Meter};
 use crate::truth::{Counts, Hex};
@@ -46,8 +46,8 @@ enum Request {
     SetFreeze { meter: String, item: Hex, day: Civil, value: Hex },
     /// Makes a counter jump to this many hundredths of a kWh.
     SetCounter { meter: String, counter: Counter, hundredths: i64 },
-    /// Strikes a meter's next answers, one fault each.
-    Fault { meter: String, faults: Vec<Fault> },
+    /// Strikes a meter's next answers, one fault each; `null` or `"good"` lets one pass.
+    Fault { meter: String, faults: Vec<Strike> },
     /// Changes the rates of one channel or of all.
     Rates { channel: Option<String>, faults: FaultConfig },
     /// Kills or revives a meter.
@@ -68,6 +68,8 @@ enum Request {
     SetClock { meter: String, shows: Civil },
     /// Changes how fast a meter's clock runs.
     SetDrift { meter: String, ppm: f64 },
+    /// Lets a meter listen and answer at another speed.
+    SetBaud { meter: String, baud: u32 },
     /// Sets a password.
     SetPassword { meter: String, level: Level, password: Hex },
     /// Puts another meter in a meter's place.
@@ -248,6 +250,12 @@ fn answer(fleet: &Fleet, line: &[u8]) -> Result<Value, Refusal> {
         Request::SetDrift { meter, ppm } => {
             check_drift("ppm", ppm)?;
             with(fleet, &meter, |m, now| m.set_drift(now, ppm))?;
+            done()
+        }
+        Request::SetBaud { meter, baud } => {
+            check_baud("baud", baud)?;
+            let (address, bus) = bus_of(fleet, &meter)?;
+            bus.set_baud(address, baud);
             done()
         }
         Request::SetPassword { meter, level, password } => {

@@ -5,8 +5,7 @@
 
 use std::time::Duration;
 
-use hes_dlt645::{Address, Control, Data, Dialect, Frame, MAX_FRAME};
-
+use crate::protocol::Reply;
 use crate::seed::{about, draw};
 
 /// One thing that goes wrong with an answer.
@@ -62,6 +61,26 @@ impl Fault {
         Fault::Merged,
         Fault::Noise,
     ];
+}
+
+/// What is done to one answer: a fault, or nothing (`"good"`, or `null` at the back door).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Strike(pub Option<Fault>);
+
+impl<'de> serde::Deserialize<'de> for Strike {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        use serde::de::{IntoDeserializer, value::StringDeserializer};
+        let name: Option<String> = serde::Deserialize::deserialize(d)?;
+        let Some(name) = name.filter(|name| name != "good") else { return Ok(Self(None)) };
+        let name: StringDeserializer<D::Error> = name.into_deserializer();
+        Fault::deserialize(name).map(|fault| Self(Some(fault)))
+    }
+}
+
+impl From<Strike> for Option<Fault> {
+    fn from(strike: Strike) -> Self {
+        strike.0
+    }
 }
 
 /// How often which fault strikes, in answers out of a thousand.
@@ -157,52 +176,38 @@ impl FaultConfig {
 pub(crate) struct Burst {
     pub(crate) after: Duration,
     pub(crate) bytes: Vec<u8>,
+    /// They are the question's own, come back while it passed.
+    pub(crate) is_echo: bool,
 }
 
 impl Burst {
     pub(crate) fn now(bytes: Vec<u8>) -> Self {
-        Self { after: Duration::ZERO, bytes }
+        Self::after(Duration::ZERO, bytes)
     }
-}
 
-/// An answer in its parts, before it becomes bytes.
-#[derive(Debug, Clone)]
-pub(crate) struct Reply {
-    pub(crate) wake_bytes: usize,
-    pub(crate) address: Address,
-    pub(crate) control: u8,
-    pub(crate) data: Vec<u8>,
-}
+    pub(crate) fn after(after: Duration, bytes: Vec<u8>) -> Self {
+        Self { after, bytes, is_echo: false }
+    }
 
-impl Reply {
-    /// The frame.
-    pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut out = [0; MAX_FRAME + 16];
-        let frame = Frame {
-            wake_bytes: self.wake_bytes.min(16),
-            address: self.address,
-            control: Control(self.control),
-            data: Data::plain(&self.data),
-        };
-        // An answer is encoded alike in both editions.
-        frame.encode(Dialect::V2007, &mut out).map(<[u8]>::to_vec).unwrap_or_default()
+    pub(crate) fn echo(question: Vec<u8>) -> Self {
+        Self { is_echo: true, ..Self::now(question) }
     }
 }
 
 /// Changes one bit of the frame (not of its wake-up bytes), somewhere before the end byte.
 pub(crate) fn damage_byte(reply: &Reply, chance: u64) -> Vec<u8> {
-    let mut bytes = reply.encode();
-    let room = bytes.len().saturating_sub(reply.wake_bytes + 1);
-    let at = reply.wake_bytes + usize::try_from(draw(chance, 1, room as u64)).unwrap_or(0);
+    let mut bytes = reply.bytes.clone();
+    let room = bytes.len().saturating_sub(reply.lead + 1);
+    let at = reply.lead + usize::try_from(draw(chance, 1, room as u64)).unwrap_or(0);
     if let Some(byte) = bytes.get_mut(at) {
         *byte ^= 1 << draw(chance, 2, 8);
     }
     bytes
 }
 
-/// Makes only the check sum wrong.
+/// Makes only the check sum, the byte before the last, wrong.
 pub(crate) fn damage_sum(reply: &Reply, chance: u64) -> Vec<u8> {
-    let mut bytes = reply.encode();
+    let mut bytes = reply.bytes.clone();
     if let Some(sum) = bytes.iter_mut().rev().nth(1) {
         let by = u8::try_from(1 + draw(chance, 1, 255)).unwrap_or(1);
         *sum = sum.wrapping_add(by);
@@ -210,41 +215,31 @@ pub(crate) fn damage_sum(reply: &Reply, chance: u64) -> Vec<u8> {
     bytes
 }
 
-/// Damages two bytes of the value against each other, or a byte and the check sum where there is only one.
-pub(crate) fn compensate(reply: &Reply, item_bytes: usize, chance: u64) -> Vec<u8> {
-    let mut bytes = reply.encode();
-    let value = reply.data.len().saturating_sub(item_bytes);
-    let first = bytes.len().saturating_sub(2 + value);
-    let by = u8::try_from(1 + draw(chance, 3, 15)).unwrap_or(1);
-    let one = first + usize::try_from(draw(chance, 1, value.max(1) as u64)).unwrap_or(0);
-    // With a value of one byte the other damaged byte is the check sum itself, which then goes the same way.
-    let (other, back) = if value > 1 {
-        let step = 1 + usize::try_from(draw(chance, 2, value as u64 - 1)).unwrap_or(0);
-        (first + (one - first + step) % value, by.wrapping_neg())
-    } else {
-        (bytes.len().saturating_sub(2), by)
-    };
-    for (at, change) in [(one, by), (other, back)] {
-        if let Some(byte) = bytes.get_mut(at) {
-            *byte = byte.wrapping_add(change);
-        }
+/// Sends the start byte twice.
+pub(crate) fn double_start(reply: &Reply) -> Vec<u8> {
+    let mut bytes = reply.bytes.clone();
+    if let Some(start) = bytes.get(reply.lead).copied() {
+        bytes.insert(reply.lead, start);
     }
     bytes
 }
 
-/// Sends the start byte twice.
-pub(crate) fn double_start(reply: &Reply) -> Vec<u8> {
-    let mut bytes = reply.encode();
-    bytes.insert(reply.wake_bytes.min(bytes.len()), 0x68);
-    bytes
+/// An answer in two pieces, cut somewhere in its frame.
+pub(crate) fn split(reply: &Reply, chance: u64) -> [Vec<u8>; 2] {
+    let mut first = reply.bytes.clone();
+    let room = first.len().saturating_sub(reply.lead + 2) as u64;
+    let at = reply.lead + 1 + usize::try_from(draw(chance, 1, room)).unwrap_or(0);
+    let second = first.split_off(at.min(first.len()));
+    [first, second]
 }
 
-/// Stray bytes, some of which look like a start.
-pub(crate) fn stray(chance: u64, label: u64) -> Vec<u8> {
+/// Stray bytes, some of which look like the start of an answer.
+pub(crate) fn stray(reply: &Reply, chance: u64, label: u64) -> Vec<u8> {
+    let start = reply.bytes.get(reply.lead).copied().unwrap_or_default();
     let len = 2 + draw(chance, label, 9);
     (0..len)
         .map(|n| match draw(chance, label ^ (n + 1) << 8, 6) {
-            0 => 0x68,
+            0 => start,
             _ => u8::try_from(draw(chance, label ^ (n + 1) << 16, 256)).unwrap_or(0),
         })
         .collect()
@@ -253,27 +248,18 @@ pub(crate) fn stray(chance: u64, label: u64) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hes_dlt645::FrameError;
+    use hes_dlt645::{Address, Control, Data, Dialect, Frame, FrameError, MAX_FRAME};
 
     fn reply() -> Reply {
-        Reply {
+        let mut out = [0; MAX_FRAME];
+        let frame = Frame {
             wake_bytes: 2,
             address: Address([0x12, 0x90, 0x78, 0x56, 0x34, 0x12]),
-            control: 0x91,
-            data: vec![0, 0, 1, 0, 0x56, 0x34, 0x12, 0],
-        }
-    }
-
-    #[test]
-    fn compensated_damage_passes_the_check_sum_and_changes_the_value_only() {
-        for chance in 0..500 {
-            let bytes = compensate(&reply(), 4, chance);
-            assert_ne!(bytes, reply().encode());
-            let frame = Frame::parse(&bytes).unwrap();
-            let data: Vec<u8> = frame.data.iter().collect();
-            assert_eq!(data[..4], reply().data[..4]);
-            assert_ne!(data, reply().data);
-        }
+            control: Control(0x91),
+            data: Data::plain(&[0, 0, 1, 0, 0x56, 0x34, 0x12, 0]),
+        };
+        let bytes = frame.encode(Dialect::V2007, &mut out).unwrap().to_vec();
+        Reply { bytes, lead: 2, then_baud: None }
     }
 
     #[test]

@@ -19,6 +19,7 @@ use crate::config::{
 };
 use crate::control::{self, ControlError};
 use crate::meter::{Meter, MeterSpec};
+use crate::protocol::{Device, Protocol};
 use crate::pty::{PortName, Pty};
 use crate::seed::{about, mix};
 use crate::socket::{self, Announcement};
@@ -289,7 +290,8 @@ impl Builder<'_> {
             let name = numbered(&channel.name, n);
             let area = numbered(&channel.area, n);
             let line = channel.line;
-            let bus = Bus::new(name, area, line, channel.faults, self.config.seed, Arc::clone(&self.clock));
+            let bus =
+                Bus::new(name, area, line, channel.faults, self.config.seed, Arc::clone(&self.clock), Protocol::Dlt645);
             bus.set_dead(channel.dead);
             bus.keep_log(self.config.truth_log);
             for (place, (group, own_next)) in channel.meters.iter().zip(&mut next).enumerate() {
@@ -345,7 +347,7 @@ impl Builder<'_> {
         // so its clocks are off by as much as ever, unless a drift is asked for.
         spec.drift_ppm = self.config.clock.start.is_none().then_some(0.0);
         let Some(exception) = self.exceptions.get(&spec.address) else {
-            bus.add(Meter::new(&spec, seed, self.started), false);
+            bus.add(Device::Dlt645(Meter::new(&spec, seed, self.started)), false);
             return;
         };
         spec.start_digits = exception.start_kwh.saturating_mul(100);
@@ -354,12 +356,14 @@ impl Builder<'_> {
         spec.born = exception.installed;
         let mut meter = Meter::new(&spec, seed, self.started);
         meter.set_relay_delay(exception.relay_delay_ms);
-        bus.add(meter, exception.dead);
+        bus.add(Device::Dlt645(meter), exception.dead);
+        bus.script(spec.address, exception.script.iter().copied());
         if let Some(at) = exception.replaced {
             bus.replace_at(spec.address, at);
         }
         if exception.shared {
-            bus.add(Meter::new(&spec, mix(seed, about::METER), self.started), exception.dead);
+            let other = Meter::new(&spec, mix(seed, about::METER), self.started);
+            bus.add(Device::Dlt645(other), exception.dead);
         }
     }
 }

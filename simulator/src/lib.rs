@@ -13,15 +13,18 @@ pub mod civil;
 pub mod clock;
 mod config;
 mod control;
+mod dlt645;
 mod fault;
 mod fleet;
 mod load;
 pub mod meter;
+mod protocol;
 mod pty;
 mod seed;
 mod session;
 mod socket;
 mod truth;
+mod wire;
 
 pub use bus::{Bus, WireEntry};
 pub use config::{
@@ -29,7 +32,7 @@ pub use config::{
     RegistrationConfig, Timing, TransportConfig,
 };
 pub use control::ControlError;
-pub use fault::{Fault, FaultConfig};
+pub use fault::{Fault, FaultConfig, Strike};
 pub use fleet::{Endpoint, Fleet, LoadError, RunningChannel, RunningFleet, StartError, StartOptions, load};
 pub use load::LoadKind;
 pub use truth::{Counts, Hex, Sent};

@@ -2,29 +2,24 @@
 //!
 //! One session serves one opened transport. With exact timing a byte takes eleven bits at the line's speed, in both
 //! directions: a question is over when its last byte *would* have passed the line, however fast it was handed to us,
-//! and the answer's bytes come out when a real line would deliver them. Who talks while a meter does destroys both.
+//! and the answer's bytes come out when a real line would deliver them.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
-use hes_dlt645::{Dlt645, Frame};
-use hes_wire::{Framing, Scan, Why};
+use hes_wire::{Scan, Why};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::Instant;
 
 use crate::alarm::Alarm;
-use crate::bus::{Bus, WireEntry};
-use crate::config::Timing;
-use crate::fault::Burst;
+use crate::bus::{Bus, Hearing, WireEntry};
+use crate::wire::{Caller, Met};
 
-/// Bits of a character, 8E1.
-const CHARACTER_BITS: u64 = 11;
 /// Silence that ends a frame.
 const FRAME_GAP: Duration = Duration::from_millis(500);
-/// Bytes handed over at a time when they are timed: about what an interface gathers before it tells.
-const CHUNK: usize = 16;
 /// More than any frame; what does not become a frame is dropped long before.
 const MOST_BUFFERED: usize = 2048;
+/// Answers under way to one caller before nothing more of him is read.
+const MOST_PENDING: usize = 64;
 
 /// What a session knows of the other side's port.
 pub(crate) trait Port: AsyncRead + AsyncWrite + Unpin + Send {
@@ -36,13 +31,6 @@ pub(crate) trait Port: AsyncRead + AsyncWrite + Unpin + Send {
 
 impl Port for tokio::net::TcpStream {}
 
-/// Bytes on their way out: each piece with when its last byte has passed the line.
-#[derive(Debug)]
-struct Transmission {
-    starts: Instant,
-    pieces: VecDeque<(Instant, Vec<u8>)>,
-}
-
 /// Serves `bus` on `port` until the other side closes. Returns how it ended.
 ///
 /// # Cancel safety
@@ -53,19 +41,19 @@ pub(crate) async fn serve<P: Port>(bus: &Bus, mut port: P) -> std::io::Result<()
     let alarm = Alarm::new()?;
     let mut chunk = [0; 512];
     loop {
-        let due = session.next_due();
+        let (due, pending) = bus.on_wire(|wire| (wire.next_due(session.caller), wire.pending(session.caller)));
         tokio::select! {
             biased;
             // Cancel safe: nothing was taken out yet when another branch wins.
             rung = ring(&alarm, due) => {
                 rung?;
-                for bytes in session.take_due(Instant::now()) {
+                for bytes in bus.on_wire(|wire| wire.take_due(session.caller, Instant::now())) {
                     port.write_all(&bytes).await?;
                 }
                 port.flush().await?;
                 session.listening_since = Instant::now();
             }
-            read = port.read(&mut chunk) => {
+            read = port.read(&mut chunk), if pending < MOST_PENDING => {
                 let n = read?;
                 if n == 0 {
                     return Ok(());
@@ -86,68 +74,54 @@ async fn ring(alarm: &Alarm, due: Option<Instant>) -> std::io::Result<()> {
 
 struct Session<'a> {
     bus: &'a Bus,
+    caller: Caller,
     buffer: Vec<u8>,
     /// When the last byte received has passed the line.
     heard_until: Instant,
     heard: bool,
     /// Since when silence is the other side's: before, we were busy talking and did not listen.
     listening_since: Instant,
-    outgoing: VecDeque<Transmission>,
 }
 
 impl<'a> Session<'a> {
     fn new(bus: &'a Bus) -> Self {
         let now = Instant::now();
-        Self {
-            bus,
-            buffer: Vec::new(),
-            heard_until: now,
-            heard: false,
-            listening_since: now,
-            outgoing: VecDeque::new(),
-        }
-    }
-
-    fn next_due(&self) -> Option<Instant> {
-        self.outgoing.iter().filter_map(|t| t.pieces.front()).map(|(due, _)| *due).min()
-    }
-
-    fn take_due(&mut self, now: Instant) -> Vec<Vec<u8>> {
-        let mut due = Vec::new();
-        for transmission in &mut self.outgoing {
-            while let Some((_, bytes)) = transmission.pieces.pop_front_if(|(at, _)| *at <= now) {
-                due.push(bytes);
-            }
-        }
-        self.outgoing.retain(|t| !t.pieces.is_empty());
-        due
+        let caller = bus.on_wire(crate::wire::Wire::join);
+        Self { bus, caller, buffer: Vec::new(), heard_until: now, heard: false, listening_since: now }
     }
 
     fn receive(&mut self, bytes: &[u8], baud: Option<u32>, now: Instant) {
         let silent_since = self.heard_until.max(self.listening_since);
         if self.heard && now.saturating_duration_since(silent_since) > FRAME_GAP {
             // What began before the silence is no frame any more.
-            self.bus.stray(self.buffer.len());
-            self.buffer.clear();
+            self.drop_buffer();
         }
         self.heard = true;
-        let from = self.heard_until.max(now);
-        self.heard_until = from + self.on_line(bytes.len());
-        if self.talking(now) {
-            self.collide();
+        let baud = self.bus.speed(baud);
+        let echo = self.bus.echoes();
+        let passage = self.bus.on_wire(|wire| wire.ask(self.caller, bytes, baud, echo, now));
+        self.heard_until = passage.until;
+        if passage.talked_over {
+            // Both talk: what is still to come from the meter is destroyed, and it did not hear the question.
+            self.bus.talked_over();
+            self.buffer.clear();
             return;
         }
         self.buffer.extend_from_slice(bytes);
-        self.scan(baud);
+        self.scan(baud, now);
         if self.buffer.len() > MOST_BUFFERED {
-            self.bus.stray(self.buffer.len());
-            self.buffer.clear();
+            self.drop_buffer();
         }
     }
 
-    fn scan(&mut self, baud: Option<u32>) {
+    fn drop_buffer(&mut self) {
+        self.bus.stray(self.buffer.len());
+        self.buffer.clear();
+    }
+
+    fn scan(&mut self, baud: u32, now: Instant) {
         loop {
-            match Dlt645.scan(&self.buffer) {
+            match self.bus.framing().scan(&self.buffer) {
                 Scan::NeedMore => return,
                 Scan::Skip(n, why) => {
                     if why == Why::Garbage {
@@ -160,67 +134,40 @@ impl<'a> Session<'a> {
                 }
                 Scan::Frame(range) => {
                     let end = range.end;
-                    let raw: Vec<u8> = self.buffer.drain(..end).skip(range.start).collect();
-                    if let Ok(frame) = Frame::parse(&raw) {
-                        let bursts = self.bus.hear(&frame, &raw, baud);
-                        self.transmit(bursts, end);
-                    }
+                    let frame: Vec<u8> = self.buffer.drain(..end).skip(range.start).collect();
+                    self.answer(&frame, end, baud, now);
                 }
             }
         }
     }
 
-    /// Lays an answer's bytes out in time.
-    fn transmit(&mut self, bursts: Vec<Burst>, request_bytes: usize) {
-        let turnaround = match self.bus.line.timing {
-            Timing::Instant => Duration::ZERO,
-            Timing::Exact => Duration::from_millis(self.bus.line.turnaround_ms),
-        };
-        let answered = bursts.iter().any(|burst| !burst.bytes.is_empty());
-        let answer_bytes: usize = bursts.iter().map(|burst| burst.bytes.len()).sum();
-        self.bus.log_wire(WireEntry {
-            request_us: micros(self.on_line(request_bytes)),
-            turnaround_us: if answered { micros(turnaround) } else { 0 },
-            answer_us: micros(self.on_line(answer_bytes)),
+    /// Lays an answer out in time.
+    fn answer(&self, frame: &[u8], request_bytes: usize, baud: u32, now: Instant) {
+        let hearing = Hearing { caller: self.caller, baud, now };
+        let Some(spoken) = self.bus.hear(frame, hearing) else { return };
+        let answer_bytes: usize =
+            spoken.bursts.iter().filter(|burst| !burst.is_echo).map(|burst| burst.bytes.len()).sum();
+        let turnaround = if answer_bytes > 0 { spoken.turnaround } else { Duration::ZERO };
+        let (entry, met) = self.bus.on_wire(|wire| {
+            let entry = WireEntry {
+                request_us: micros(wire.on_wire(request_bytes, baud)),
+                turnaround_us: micros(turnaround),
+                answer_us: micros(wire.on_wire(answer_bytes, spoken.baud)),
+            };
+            (entry, wire.answer(self.caller, self.heard_until, spoken))
         });
-        let mut at = self.heard_until + turnaround;
-        for Burst { after, bytes } in bursts {
-            let starts = at + after;
-            let mut pieces = VecDeque::new();
-            let piece = if self.bus.line.timing == Timing::Exact { CHUNK } else { usize::MAX };
-            at = starts;
-            for bytes in bytes.chunks(piece.min(bytes.len().max(1))) {
-                at += self.on_line(bytes.len());
-                pieces.push_back((at, bytes.to_vec()));
-            }
-            self.outgoing.push_back(Transmission { starts, pieces });
+        self.bus.log_wire(entry);
+        match met {
+            Met::Nothing => {}
+            Met::HeadEnd => self.bus.talked_over(),
+            Met::Meter => self.bus.collided(),
         }
     }
+}
 
-    fn talking(&self, now: Instant) -> bool {
-        self.bus.line.timing == Timing::Exact
-            && self.outgoing.iter().any(|t| t.starts <= now && t.pieces.back().is_some_and(|(end, _)| now < *end))
-    }
-
-    /// Both talk: what is still to come from the meter is destroyed, and it did not hear the question.
-    fn collide(&mut self) {
-        self.bus.talked_over();
-        self.buffer.clear();
-        for (_, bytes) in self.outgoing.iter_mut().flat_map(|t| &mut t.pieces) {
-            for byte in bytes {
-                *byte &= 0x55;
-            }
-        }
-    }
-
-    fn on_line(&self, bytes: usize) -> Duration {
-        match self.bus.line.timing {
-            Timing::Instant => Duration::ZERO,
-            Timing::Exact => {
-                let bits = CHARACTER_BITS.saturating_mul(bytes as u64);
-                Duration::from_nanos(bits.saturating_mul(1_000_000_000) / u64::from(self.bus.line.baud.max(1)))
-            }
-        }
+impl Drop for Session<'_> {
+    fn drop(&mut self) {
+        self.bus.leave(self.caller);
     }
 }
 

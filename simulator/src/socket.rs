@@ -4,14 +4,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hes_dlt645::Address;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::bus::Bus;
-use crate::fault::Reply;
 use crate::seed::{about, draw};
 use crate::session;
 
@@ -101,7 +99,7 @@ async fn call(bus: &Bus, target: SocketAddr, announcement: &Announcement) {
         Ok(mut stream) => {
             let said = match announcement {
                 Announcement::Packet(text) => stream.write_all(text).await,
-                Announcement::FirstFrame => stream.write_all(&first_frame(bus)).await,
+                Announcement::FirstFrame => stream.write_all(&bus.announcement()).await,
                 Announcement::Silent => Ok(()),
             };
             match said {
@@ -124,13 +122,6 @@ async fn talk(bus: &Bus, stream: TcpStream) {
             Err(error) => tracing::debug!(channel = bus.name(), %error, "the call ended"),
         },
     }
-}
-
-/// The address of the bus's first meter, as if it had been read.
-fn first_frame(bus: &Bus) -> Vec<u8> {
-    const READ_ADDRESS_ANSWER: u8 = 0x93;
-    let Some(address) = bus.first_address().and_then(Address::from_number) else { return Vec::new() };
-    Reply { wake_bytes: 0, address, control: READ_ADDRESS_ANSWER, data: address.0.to_vec() }.encode()
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -202,6 +202,44 @@ fn dead_replaced_and_rolled_over_meters_are_told_apart_and_a_dead_channel_comes_
     wait_for("what was dead", || (good(&server, &dead) == 15 && good(&server, alone) == 15).then_some(()));
 }
 
+/// An adapter that gives back what it is sent, on a line with a dead meter and damaged answers.
+const ECHOES: &str = r#"
+seed = 10
+[[channel]]
+name = "bus"
+area = "A1"
+transport = { kind = "tcp" }
+line = { echo = true }
+faults = { damaged_sum = 200 }
+meters = [{ count = 3, first_address = "000000005001" }]
+[[meter]]
+address = "000000005002"
+dead = true
+"#;
+
+#[test]
+fn an_adapter_that_echoes_every_question_is_no_answer_and_hides_none() {
+    let fleet = Fleet::start(ECHOES, None);
+    let site = Site::new(QUICK);
+    let server = site.serve();
+    site.import(&fleet);
+    site.json(&["plan", "add", "daily", "--all", "--from", "today-2"]);
+    let [first, dead, last] = [1, 2, 3].map(|n| format!("{:012}", 5000 + n));
+    wait_for("the meters that answer", || (good(&server, &first) + good(&server, &last) == 30).then_some(()));
+    let mut truth: Vec<i64> = (0..3).flat_map(|back| fleet.latched(&first, back)).collect();
+    let mut stored: Vec<i64> = daily(&server, &first).iter().map(hundredths).collect();
+    truth.sort_unstable();
+    stored.sort_unstable();
+    assert_eq!(stored, truth);
+    // Its own question and then silence is no reply, whatever was heard.
+    let causes = wait_for("the dead meter to be on record", || {
+        let causes = failures(&site, "bus");
+        causes.iter().any(|cause| cause == "no_reply").then_some(causes)
+    });
+    assert!(causes.iter().all(|cause| cause == "no_reply" || cause == "checksum"), "{causes:?}");
+    assert_eq!(good(&server, &dead), 0);
+}
+
 /// A meter that was put up at noon two days ago, one that is as it should be, and one of an edition that knows no freezes; the clocks
 /// of two are off.
 const SHORT_OF_SOMETHING: &str = r#"

@@ -120,6 +120,11 @@ pub(crate) fn check_rate(at: &str, rate: f64) -> Result<(), ConfigError> {
     within(at, rate, 0.0..=FASTEST)
 }
 
+/// Bits a second of a line.
+pub(crate) fn check_baud(at: &str, baud: u32) -> Result<(), ConfigError> {
+    within(at, baud, 1..=10_000_000)
+}
+
 /// How fast a meter's clock may run, in parts per million.
 pub(crate) fn check_drift(at: &str, ppm: f64) -> Result<(), ConfigError> {
     within(at, ppm, -100_000.0..=100_000.0)
@@ -163,7 +168,7 @@ impl ChannelConfig {
 
 impl LineConfig {
     fn check(&self, channel: &str) -> Result<(), ConfigError> {
-        within(format!("{channel}, line.baud"), self.baud, 1..=10_000_000)?;
+        check_baud(&format!("{channel}, line.baud"), self.baud)?;
         within(format!("{channel}, line.answer_wake_bytes"), self.answer_wake_bytes.unwrap_or(0), 0..=MOST_WAKE_BYTES)
     }
 }

@@ -124,6 +124,62 @@ async fn an_echo_a_doubled_start_a_repetition_and_noise_stand_around_a_good_fram
 }
 
 #[tokio::test]
+async fn an_answer_held_back_is_for_the_next_question_of_the_same_caller_on_a_line_that_lives() {
+    let running = start(FLEET).await;
+    let bus = running.fleet().bus("bus").unwrap();
+    let mut line = Line::call(&running, "bus").await;
+    bus.script(1, [Fault::ToNextQuestion; 2]);
+    line.send(&read(MINE, 0x0001_0000)).await;
+    until(|| running.fleet().counts().questions == 1).await;
+    let mut other = Line::call(&running, "bus").await;
+    assert_eq!(other.ask(&read(OTHER, 0x0002_0000)).await[1], 2, "it is none of his");
+    line.send(&read(MINE, 0x0001_0000)).await;
+    until(|| running.fleet().counts().questions == 3).await;
+    bus.set_dead(true);
+    bus.set_dead(false);
+    assert_eq!(line.ask(&read(OTHER, 0x0002_0000)).await[1], 2, "it died with the line");
+}
+
+#[tokio::test]
+async fn an_adapter_that_echoes_gives_back_whatever_it_is_sent_and_whoever_answers() {
+    let running = start(&FLEET.replace("answer_wake_bytes = 2", "answer_wake_bytes = 0, echo = true")).await;
+    let mut line = Line::call(&running, "bus").await;
+    let nobody = read("000000000099", 0x0001_0000);
+    let everybody = request("999999999999", 0x08, &[0, 0, 0x10, 0x20, 0x11, 0x26]);
+    let noise = [0x12, 0x34];
+    for sent in [&nobody[..], &everybody, &noise] {
+        line.send(sent).await;
+        assert_eq!(line.bytes(sent.len()).await, sent);
+    }
+    let question = read(MINE, 0x0001_0000);
+    line.send(&question).await;
+    assert_eq!(line.bytes(question.len()).await, question);
+    assert_eq!(parse(&line.frame().await).0, 0x91);
+    // A fault may strike an answer that is echoed as well.
+    running.fleet().bus("bus").unwrap().script(1, [Fault::Silent]);
+    line.send(&question).await;
+    assert_eq!(line.bytes(question.len()).await, question);
+    let next = line.ask(&read(OTHER, 0x0001_0000)).await;
+    assert_eq!((next[1], parse(&next).0), (2, 0x11), "the next that comes is the next echo");
+}
+
+#[tokio::test]
+async fn a_list_may_let_an_answer_pass_and_may_stand_in_the_fleet_file() {
+    let listed = format!("{FLEET}\n[[meter]]\naddress = \"1\"\nscript = [\"good\", \"silent\", \"good\"]");
+    let running = start(&listed.replace("late_ms = 150", "late_ms = 150, damaged_sum = 1000")).await;
+    let bus = running.fleet().bus("bus").unwrap();
+    bus.script(1, [None, Some(Fault::Merged)]);
+    let mut line = Line::call(&running, "bus").await;
+    for n in 1..=6 {
+        line.send(&read(MINE, 0x0001_0000)).await;
+        until(|| running.fleet().counts().questions == n).await;
+    }
+    let struck: Vec<Option<Fault>> = bus.sent(0).iter().map(|sent| sent.fault).collect();
+    let expected = [None, Some(Fault::Silent), None, None, Some(Fault::Merged), Some(Fault::DamagedSum)];
+    assert_eq!(struck, expected, "what is listed comes before what is drawn");
+}
+
+#[tokio::test]
 async fn a_split_answer_is_whole_after_a_pause() {
     let running = start(FLEET).await;
     running.fleet().bus("bus").unwrap().script(1, [Fault::Split]);

@@ -212,6 +212,68 @@ async fn who_talks_while_a_meter_does_hears_neither_answer() {
     running.stop().await;
 }
 
+/// Whether some meter's frame is whole in these bytes.
+fn holds_a_frame(bytes: &[u8]) -> bool {
+    (0..bytes.len()).any(|from| (from..bytes.len()).any(|to| hes_dlt645::Frame::parse(&bytes[from..=to]).is_ok()))
+}
+
+#[tokio::test]
+async fn callers_of_one_line_share_its_wire_and_destroy_what_they_talk_over() {
+    let line = "[[channel]]\nline = { baud = 2400, timing = \"exact\", answer_wake_bytes = 0 }";
+    let running = start(&TCP.replace("[[channel]]", line)).await;
+    let mut one = Line::call(&running, "bus").await;
+    let mut other = Line::call(&running, "bus").await;
+    let answer_bytes = 20;
+    one.send(&read("000000000001", 0x0001_0000)).await;
+    until(|| running.fleet().counts().questions == 1).await;
+    // Its bytes queue behind the first question, and are on the wire when the first answer is.
+    other.send(&read("000000000002", 0x0001_0000)).await;
+    assert!(!holds_a_frame(&one.bytes(answer_bytes).await), "it was talked over");
+    let counts = running.fleet().counts();
+    assert_eq!((counts.talked_over, counts.questions), (1, 1), "the second question was not heard");
+    // One after the other, both are served.
+    assert_eq!(other.ask(&read("000000000002", 0x0001_0000)).await[1], 2);
+    assert_eq!(one.ask(&read("000000000001", 0x0001_0000)).await[1], 1);
+    assert_eq!(running.fleet().counts().talked_over, 1);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_question_before_the_answer_to_another_has_begun_makes_two_meters_talk_at_once() {
+    let line = "line = { baud = 9600, timing = \"exact\", turnaround_ms = 500, answer_wake_bytes = 0 }";
+    let running = start(&TCP.replace("[[channel]]", &format!("[[channel]]\n{line}"))).await;
+    let mut line = Line::call(&running, "bus").await;
+    let both = [read("000000000001", 0x0001_FF00), read("000000000002", 0x0001_FF00)].concat();
+    line.send(&both).await;
+    assert!(!holds_a_frame(&line.bytes(2 * 36).await));
+    let counts = running.fleet().counts();
+    assert_eq!((counts.questions, counts.collisions, counts.talked_over), (2, 1, 0));
+    assert_eq!(line.ask(&read("000000000003", 0x0001_0000)).await[1], 3, "then the wire is free");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_meter_told_another_speed_answers_as_fast_as_its_port_is_asked() {
+    let line = "line = { timing = \"exact\", wire_log = true, answer_wake_bytes = 0 }";
+    let running =
+        start(&TCP.replace("\"tcp\"", "\"pty\"").replace("[[channel]]", &format!("[[channel]]\n{line}"))).await;
+    let Endpoint::Serial { path } = &running.channel("bus").unwrap().endpoint else { panic!("a serial port") };
+    let mut slow = Line::new(open(path, 2400));
+    slow.ask(&request("000000000001", 0x17, &[0b0010_0000])).await;
+    drop(slow);
+    let question = read("000000000001", 0x0001_FF00);
+    let answer = Line::new(open(path, 9600)).ask(&question).await;
+    let [first, second] = running.fleet().bus("bus").unwrap().wire()[..] else { panic!("two exchanges") };
+    let micros = |bytes: usize, baud: u64| u64::try_from(bytes).unwrap() * 11 * 1_000_000 / baud;
+    assert_eq!(first.answer_us, micros(13, 2400), "the answer to the order is still slow");
+    assert_eq!((second.request_us, second.answer_us), (micros(question.len(), 9600), micros(answer.len(), 9600)));
+
+    let mut door = door(&running).await;
+    assert_eq!(control(&mut door, json!({"op": "set_baud", "meter": "1", "baud": 2400})).await, json!({"ok": true}));
+    assert_eq!(Line::new(open(path, 2400)).ask(&question).await[1], 1);
+    running.stop().await;
+}
+
 #[tokio::test]
 async fn the_back_door_tells_the_truth_of_any_time_and_forces_registers() {
     let running = start(TCP).await;
