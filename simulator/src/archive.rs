@@ -58,7 +58,7 @@ fn meters(running: &RunningFleet) -> String {
 fn meter_row(out: &mut String, meter: &Meter, channel: &str, area: &str) {
     let address = format!("{:012}", meter.address());
     let (protocol, model) = match (meter.dialect(), meter.quirk()) {
-        (Dialect::Edition2007, None) => ("dlt645-2007", "generic-2007"),
+        (Dialect::Edition2007, None | Some(Quirk::ForgetsFollowUp)) => ("dlt645-2007", "generic-2007"),
         (Dialect::Edition2007, Some(Quirk::NoBlocks)) => ("dlt645-2007", "one-by-one-2007"),
         (Dialect::Edition2007, Some(Quirk::AnswersFromWildcard)) => ("dlt645-2007", "wildcard-answers-2007"),
         (Dialect::Edition1997, _) => ("dlt645-1997", "generic-1997"),

@@ -327,7 +327,8 @@ impl Bus {
             several => {
                 state.ledger.counts.collisions += 1;
                 let bytes = collide(several.iter().map(|(_, reply)| reply.bytes.as_slice()));
-                Spoken { turnaround: self.turnaround(), baud: hearing.baud, bursts: vec![Burst::now(bytes)] }
+                let turnaround = self.turnaround(0, state.ledger.counts.collisions);
+                Spoken { turnaround, baud: hearing.baud, bursts: vec![Burst::now(bytes)] }
             }
         };
         spoken.bursts.splice(0..0, held.map(|held| Burst::now(held.bytes)));
@@ -351,11 +352,16 @@ impl Bus {
         self.line.answer_wake_bytes.map_or_else(drawn, usize::from)
     }
 
-    fn turnaround(&self) -> Duration {
-        match self.line.timing {
-            Timing::Instant => Duration::ZERO,
-            Timing::Exact => Duration::from_millis(self.line.turnaround_ms),
+    /// How long a meter thinks before its `n`-th answer: between what it usually takes and the line's bounds.
+    fn turnaround(&self, address: u64, n: u64) -> Duration {
+        if self.line.timing == Timing::Instant {
+            return Duration::ZERO;
         }
+        let [least, most] = self.line.turnaround_ms.bounds().map(|ms| ms * 1000);
+        let within = most.saturating_sub(least) + 1;
+        let usual = draw(self.seed, about::TURNAROUND ^ address, within);
+        let this = draw(self.seed ^ address, about::TURNAROUND ^ n, within);
+        Duration::from_micros(least + usual.midpoint(this))
     }
 
     /// Sends an answer through whatever fault strikes it.
@@ -384,7 +390,7 @@ impl Bus {
             sent: Hex(bursts.iter().flat_map(|burst| burst.bytes.iter().copied()).collect()),
         });
         // It answers at the speed at which it was asked, whatever it was told.
-        Spoken { turnaround: self.turnaround(), baud: hearing.baud, bursts }
+        Spoken { turnaround: self.turnaround(address, n), baud: hearing.baud, bursts }
     }
 
     /// What a fault makes of an answer; `None` where it has no meaning for this one.

@@ -166,7 +166,7 @@ pub struct LineConfig {
     /// Whether bytes take the time they take.
     pub timing: Timing,
     /// From the last byte of a question to the first of its answer, in milliseconds; counts with exact timing only.
-    pub turnaround_ms: u64,
+    pub turnaround_ms: Turnaround,
     /// Whether meters hear nothing at another speed of the port than theirs (pseudo-terminals only).
     pub honour_speed: bool,
     /// Wake-up bytes before an answer, 16 at most; drawn per meter from 0 to 4 when absent.
@@ -182,11 +182,31 @@ impl Default for LineConfig {
         Self {
             baud: 2400,
             timing: Timing::Instant,
-            turnaround_ms: 20,
+            turnaround_ms: Turnaround::Always(20),
             honour_speed: true,
             answer_wake_bytes: None,
             echo: false,
             wire_log: false,
+        }
+    }
+}
+
+/// How long meters think before they answer, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(untagged, expecting = "expected milliseconds, or [least, most]")]
+pub enum Turnaround {
+    /// The same time always.
+    Always(u64),
+    /// From least to most: each meter has its own usual time, and each answer strays from it.
+    Between([u64; 2]),
+}
+
+impl Turnaround {
+    /// Least and most.
+    pub(crate) fn bounds(self) -> [u64; 2] {
+        match self {
+            Turnaround::Always(ms) => [ms, ms],
+            Turnaround::Between(bounds) => bounds,
         }
     }
 }
@@ -222,7 +242,7 @@ pub struct MeterGroup {
     /// What they have registers for: `active` or `everything`.
     #[serde(default = "everything")]
     pub measures: Measures,
-    /// How they depart from the standard: `no_blocks` or `answers_from_wildcard`.
+    /// How they depart from the standard: `no_blocks`, `answers_from_wildcard` or `forgets_follow_up`.
     #[serde(default)]
     pub quirk: Option<Quirk>,
     /// Whether they hold credit.
@@ -231,6 +251,12 @@ pub struct MeterGroup {
     /// Most data bytes in one frame of an answer.
     #[serde(default = "two_hundred")]
     pub max_data_bytes: u8,
+    /// How many of a thousand answer nothing; which ones the seed decides.
+    #[serde(default)]
+    pub dead_permille: u16,
+    /// How many of a thousand have a clock that is minutes to an hour off; which ones the seed decides.
+    #[serde(default)]
+    pub clock_off_permille: u16,
 }
 
 fn edition_2007() -> Dialect {

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::bus::Bus;
-use crate::civil::Civil;
+use crate::civil::{Civil, MINUTE};
 use crate::clock::SimClock;
 use crate::config::{
     AreaConfig, ChannelConfig, ConfigError, FleetConfig, LAST_ADDRESS, MeterException, MeterGroup, RegistrationConfig,
@@ -21,12 +21,16 @@ use crate::control::{self, ControlError};
 use crate::meter::{Meter, MeterSpec};
 use crate::protocol::{Device, Protocol};
 use crate::pty::{PortName, Pty};
-use crate::seed::{about, mix};
+use crate::seed::{about, around, draw, mix};
 use crate::socket::{self, Announcement};
 use crate::truth::Counts;
 
 /// Where the first group without an address of its own begins.
 const FIRST_ADDRESS: u64 = 645_000_000_001;
+
+/// A clock that is off is so by at least six minutes, more than a broadcast mends, and at most an hour.
+const LEAST_OFF_MS: i64 = 6 * MINUTE;
+const MOST_OFF_MS: i64 = 60 * MINUTE;
 
 /// All buses of a fleet, their clock, and how they are to be reached; nothing is open yet.
 #[derive(Debug)]
@@ -316,7 +320,7 @@ impl Builder<'_> {
                         max_data: group.max_data_bytes,
                         ..MeterSpec::household(address)
                     };
-                    self.meter(&bus, spec);
+                    self.meter(&bus, spec, group);
                 }
             }
             buses.push(bus);
@@ -341,22 +345,28 @@ impl Builder<'_> {
         })
     }
 
-    fn meter(&mut self, bus: &Bus, mut spec: MeterSpec) {
+    fn meter(&mut self, bus: &Bus, mut spec: MeterSpec, group: &MeterGroup) {
         let seed = self.config.seed;
+        let struck = |what: u64, permille: u16| draw(seed, what ^ spec.address, 1000) < u64::from(permille);
+        let dead = struck(about::DEAD, group.dead_permille);
+        if struck(about::CLOCK_OFF, group.clock_off_permille) {
+            let far = around(mix(seed, spec.address), about::CLOCK_OFF, MOST_OFF_MS - LEAST_OFF_MS);
+            spec.clock_offset_ms = Some(far + far.signum() * LEAST_OFF_MS);
+        }
         // Nothing is kept between two runs. A fleet that follows the wall must still have latched the same yesterday,
         // so its clocks are off by as much as ever, unless a drift is asked for.
         spec.drift_ppm = self.config.clock.start.is_none().then_some(0.0);
         let Some(exception) = self.exceptions.get(&spec.address) else {
-            bus.add(Device::Dlt645(Meter::new(&spec, seed, self.started)), false);
+            bus.add(Device::Dlt645(Meter::new(&spec, seed, self.started)), dead);
             return;
         };
         spec.start_digits = exception.start_kwh.saturating_mul(100);
-        spec.clock_offset_ms = exception.clock_offset_s.map(millis);
+        spec.clock_offset_ms = exception.clock_offset_s.map(millis).or(spec.clock_offset_ms);
         spec.drift_ppm = exception.drift_ppm.or(spec.drift_ppm);
         spec.born = exception.installed;
         let mut meter = Meter::new(&spec, seed, self.started);
         meter.set_relay_delay(exception.relay_delay_ms);
-        bus.add(Device::Dlt645(meter), exception.dead);
+        bus.add(Device::Dlt645(meter), dead || exception.dead);
         bus.script(spec.address, exception.script.iter().copied());
         if let Some(at) = exception.replaced {
             bus.replace_at(spec.address, at);

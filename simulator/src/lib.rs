@@ -29,7 +29,7 @@ mod wire;
 pub use bus::{Bus, WireEntry};
 pub use config::{
     AreaConfig, ChannelConfig, ClockConfig, ConfigError, FleetConfig, LineConfig, MeterException, MeterGroup,
-    RegistrationConfig, Timing, TransportConfig,
+    RegistrationConfig, Timing, TransportConfig, Turnaround,
 };
 pub use control::ControlError;
 pub use fault::{Fault, FaultConfig, Strike};

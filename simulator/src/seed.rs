@@ -41,4 +41,7 @@ pub(crate) mod about {
     pub(crate) const EXPORT: u64 = 0x11 << 56;
     pub(crate) const DIAL: u64 = 0x12 << 56;
     pub(crate) const COVER: u64 = 0x13 << 56;
+    pub(crate) const TURNAROUND: u64 = 0x14 << 56;
+    pub(crate) const DEAD: u64 = 0x15 << 56;
+    pub(crate) const CLOCK_OFF: u64 = 0x16 << 56;
 }

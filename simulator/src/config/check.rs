@@ -169,10 +169,19 @@ impl ChannelConfig {
 impl LineConfig {
     fn check(&self, channel: &str) -> Result<(), ConfigError> {
         check_baud(&format!("{channel}, line.baud"), self.baud)?;
+        let [least, most] = self.turnaround_ms.bounds();
+        let at = format!("{channel}, line.turnaround_ms");
+        within(&at, most, 0..=LONGEST_TURNAROUND_MS)?;
+        if least > most {
+            let expected = "the least first, then the most".to_owned();
+            return Err(ConfigError::Value { at, expected, found: format!("[{least}, {most}]") });
+        }
         within(format!("{channel}, line.answer_wake_bytes"), self.answer_wake_bytes.unwrap_or(0), 0..=MOST_WAKE_BYTES)
     }
 }
 
+/// Longer than any master waits.
+const LONGEST_TURNAROUND_MS: u64 = 60_000;
 /// Most wake-up bytes before an answer; the standard says 1 to 4.
 const MOST_WAKE_BYTES: u8 = 16;
 
@@ -182,6 +191,8 @@ impl MeterGroup {
             let at = format!("{at}.phases");
             return Err(ConfigError::Value { at, expected: "1 or 3".to_owned(), found: self.phases.to_string() });
         }
+        within(format!("{at}.dead_permille"), self.dead_permille, 0..=1000)?;
+        within(format!("{at}.clock_off_permille"), self.clock_off_permille, 0..=1000)?;
         within(format!("{at}.max_data_bytes"), self.max_data_bytes, MAX_DATA)
     }
 }

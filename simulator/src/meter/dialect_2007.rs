@@ -199,7 +199,7 @@ impl Meter {
         let more = value.len() > first;
         if more {
             let rest = value.split_off(first);
-            self.follow = Some(Box::new(Follow { item: item.to_vec(), rest, next_sequence: 1 }));
+            self.follow = Some(Box::new(Follow { item: item.to_vec(), rest, last: Vec::new(), given: 0 }));
         }
         let flag = if more { MORE } else { 0 };
         Answer::new(control | ANSWER | flag, [item, &value].concat())
@@ -209,19 +209,18 @@ impl Meter {
         let refused = Answer::new(control | ANSWER | ABNORMAL, vec![refusal::NO_SUCH_DATA]);
         let room = usize::from(self.max_data).saturating_sub(5);
         let Some((sequence, item)) = data.split_last() else { return refused };
-        let Some(follow) = self.follow.as_mut() else { return refused };
-        if follow.item != item || follow.next_sequence != *sequence {
+        let forgets = self.quirk == Some(Quirk::ForgetsFollowUp);
+        let Some(follow) = self.follow.as_mut().filter(|follow| follow.item == item) else { return refused };
+        if *sequence == follow.given.wrapping_add(1) && !follow.rest.is_empty() {
+            let rest = follow.rest.split_off(room.min(follow.rest.len()));
+            follow.last = std::mem::replace(&mut follow.rest, rest);
+            follow.given = *sequence;
+        } else if forgets || follow.given == 0 || *sequence != follow.given {
             return refused;
         }
-        let rest = follow.rest.split_off(room.min(follow.rest.len()));
-        let now = std::mem::replace(&mut follow.rest, rest);
-        follow.next_sequence = follow.next_sequence.wrapping_add(1);
-        let more = !follow.rest.is_empty();
-        if !more {
-            self.follow = None;
-        }
-        let flag = if more { MORE } else { 0 };
-        Answer::new(control | ANSWER | flag, [item, &now, &[*sequence]].concat())
+        // The number is there so that a frame that was lost can be asked again.
+        let flag = if follow.rest.is_empty() { 0 } else { MORE };
+        Answer::new(control | ANSWER | flag, [item, &follow.last, &[*sequence]].concat())
     }
 
     fn write_data(&mut self, data: &[u8], truth: Civil) -> Outcome {

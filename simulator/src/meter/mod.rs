@@ -62,6 +62,8 @@ pub enum Quirk {
     NoBlocks,
     /// Its answers carry AA in every place of the address, however it was asked.
     AnswersFromWildcard,
+    /// It gives each follow-up frame once: when one is lost, everything is to be asked again.
+    ForgetsFollowUp,
 }
 
 /// What a meter is made of.
@@ -113,13 +115,17 @@ pub struct Meter {
     asked: Vec<(u8, u32)>,
 }
 
-/// An answer too long for one frame, kept until it was fetched or something else is asked.
+/// An answer too long for one frame, kept until something else is asked.
 #[derive(Debug)]
 struct Follow {
     /// The item as asked, wire order.
     item: Vec<u8>,
+    /// What no frame has brought yet.
     rest: Vec<u8>,
-    next_sequence: u8,
+    /// What the last follow-up frame brought; it may not have arrived.
+    last: Vec<u8>,
+    /// Follow-up frames so far.
+    given: u8,
 }
 
 /// Everything that was done to a meter.

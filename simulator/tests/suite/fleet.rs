@@ -197,6 +197,66 @@ async fn with_exact_timing_an_answer_takes_what_the_line_takes_and_the_log_says_
 }
 
 #[tokio::test]
+async fn each_meter_thinks_its_own_time_before_each_answer_within_the_lines_bounds() {
+    let line = "line = { baud = 100000, timing = \"exact\", turnaround_ms = [2, 9], wire_log = true }";
+    let toml = TCP.replace("[[channel]]", &format!("[[channel]]\n{line}"));
+    let mut runs = Vec::new();
+    for _ in 0..2 {
+        let running = start(&toml).await;
+        let mut line = Line::call(&running, "bus").await;
+        for n in 0..60 {
+            line.ask(&read(&format!("{:012}", 1 + n % 3), 0x0001_0000)).await;
+        }
+        runs.push(
+            running.fleet().bus("bus").unwrap().wire().iter().map(|entry| entry.turnaround_us).collect::<Vec<_>>(),
+        );
+        running.stop().await;
+    }
+    assert_eq!(runs[0], runs[1], "the seed decides");
+    assert!(runs[0].iter().all(|us| (2_000..=9_000).contains(us)), "{:?}", runs[0]);
+    let mean = |meter: usize| runs[0].iter().skip(meter).step_by(3).sum::<u64>() / 20;
+    let means = [mean(0), mean(1), mean(2)];
+    assert!(means.iter().max().unwrap() - means.iter().min().unwrap() > 200, "meters differ: {means:?}");
+    assert!(runs[0].iter().skip(3).step_by(3).any(|us| *us != runs[0][0]), "and so do answers");
+}
+
+#[test]
+fn some_of_a_group_are_dead_or_have_clocks_that_are_off_as_the_seed_decides() {
+    let toml = TCP.replace("count = 3", "count = 1000, dead_permille = 30, clock_off_permille = 50");
+    let off = || {
+        let fleet = Fleet::build(&FleetConfig::parse(&toml).unwrap()).unwrap();
+        let mut off = Vec::new();
+        let now = fleet.started();
+        fleet.buses()[0].for_each_meter(|meter| {
+            let by = (meter.shows(now).0 - now.0).abs();
+            if by >= 60_000 {
+                assert!((360_000..=3_600_000).contains(&by), "{by} ms");
+                off.push(meter.address());
+            }
+        });
+        off
+    };
+    let found = off();
+    assert!((30..70).contains(&found.len()), "{} clocks are off", found.len());
+    assert_eq!(found, off());
+}
+
+#[tokio::test]
+async fn a_dead_meter_of_a_group_is_silent() {
+    let toml = TCP.replace("count = 3", "count = 200, dead_permille = 100");
+    let running = start(&toml).await;
+    let mut line = Line::call(&running, "bus").await;
+    for n in 1..=200 {
+        line.send(&read(&format!("{n:012}"), 0x0001_0000)).await;
+        until(|| running.fleet().counts().questions == n).await;
+    }
+    let counts = running.fleet().counts();
+    assert!((8..35).contains(&counts.unanswered), "{} of 200", counts.unanswered);
+    assert_eq!(counts.good + counts.unanswered, 200);
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn who_talks_while_a_meter_does_hears_neither_answer() {
     let running = start(
         &TCP.replace("[[channel]]", "[[channel]]\nline = { baud = 1200, timing = \"exact\", turnaround_ms = 0 }"),

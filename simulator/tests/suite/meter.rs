@@ -3,7 +3,7 @@
 use crate::master::{SEED, VALID, ask, at, fetch, household, item, number, numbers};
 use hes_sim::LoadKind;
 use hes_sim::civil::Civil;
-use hes_sim::meter::{Addressed, Answer, Counter, Dialect, Measures, Meter, MeterSpec, Question};
+use hes_sim::meter::{Addressed, Answer, Counter, Dialect, Measures, Meter, MeterSpec, Question, Quirk};
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
 const QUARTER: i64 = 15 * 60 * 1000;
@@ -231,7 +231,7 @@ fn an_unknown_item_is_refused_by_name_and_an_old_command_is_not_heard() {
 }
 
 #[test]
-fn a_follow_up_is_given_in_order_only() {
+fn a_follow_up_is_given_in_order_and_the_last_one_again_when_it_was_lost() {
     let spec = MeterSpec { max_data: 40, ..MeterSpec::household(5) };
     let now = at("2026-11-20T10:00:00");
     let mut meter = Meter::new(&spec, SEED, now);
@@ -239,11 +239,27 @@ fn a_follow_up_is_given_in_order_only() {
     assert_eq!(fetch(&mut meter, 0x0101_FF00, &[], now), Some(whole));
     let follow = |sequence| [item(0x0506_FF01), vec![sequence]].concat();
     assert_eq!(ask(&mut meter, 0x11, &item(0x0506_FF01), now).unwrap().control, 0xB1);
+    assert_eq!(ask(&mut meter, 0x12, &follow(0), now).unwrap().control, 0xD2, "none was given yet");
     assert_eq!(ask(&mut meter, 0x12, &follow(2), now).unwrap().control, 0xD2);
-    assert_eq!(ask(&mut meter, 0x12, &follow(1), now).unwrap().control, 0xB2);
-    assert_eq!(ask(&mut meter, 0x12, &follow(1), now).unwrap().control, 0xD2, "it was given");
+    let first = ask(&mut meter, 0x12, &follow(1), now).unwrap();
+    assert_eq!(first.control, 0xB2);
+    assert_eq!(ask(&mut meter, 0x12, &follow(1), now), Some(first), "it may have been lost");
+    let second = ask(&mut meter, 0x12, &follow(2), now).unwrap();
+    assert!(second.data.len() > 5, "something of it");
+    assert_eq!(ask(&mut meter, 0x12, &follow(1), now).unwrap().control, 0xD2, "it was followed");
+    let mut last = 2;
+    while ask(&mut meter, 0x12, &follow(last), now).unwrap().control == 0xB2 {
+        last += 1;
+    }
+    assert_eq!(ask(&mut meter, 0x12, &follow(last), now).unwrap().control, 0x92, "the very last as well");
+    assert_eq!(ask(&mut meter, 0x12, &follow(last + 1), now).unwrap().control, 0xD2);
     assert_eq!(ask(&mut meter, 0x11, &item(0x0001_0000), now).unwrap().control, 0x91);
-    assert_eq!(ask(&mut meter, 0x12, &follow(2), now).unwrap().control, 0xD2, "something else was asked meanwhile");
+    assert_eq!(ask(&mut meter, 0x12, &follow(last), now).unwrap().control, 0xD2, "something else was asked meanwhile");
+    let mut forgets = Meter::new(&MeterSpec { quirk: Some(Quirk::ForgetsFollowUp), ..spec }, SEED, now);
+    assert_eq!(ask(&mut forgets, 0x11, &item(0x0506_FF01), now).unwrap().control, 0xB1);
+    assert_eq!(ask(&mut forgets, 0x12, &follow(1), now).unwrap().control, 0xB2);
+    assert_eq!(ask(&mut forgets, 0x12, &follow(1), now).unwrap().control, 0xD2);
+    assert_eq!(ask(&mut forgets, 0x12, &follow(2), now).unwrap().control, 0xB2);
 }
 
 #[test]

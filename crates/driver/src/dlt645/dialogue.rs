@@ -171,11 +171,22 @@ impl<'a, L: Exchange, E: Env> Dialogue<'a, L, E> {
                 Came::Refused(errors) => return Ok(Reply::Refused(Refusal::new(errors, of, transcript.last_frame()))),
                 Came::TooLong => return Err(endless()),
                 Came::Part => {
-                    let (further, next) = self.exchange(&mut wanted, LONGEST_DATA).await?;
+                    let (further, next) = self.further(&mut wanted).await?;
                     transcript.append(further);
                     (came, of) = (next, Refused::Rest);
                 }
             }
+        }
+    }
+
+    /// Asks for the next frame of an answer; once more when it does not come whole, so that one lost frame does not cost all
+    /// of them. Its number says which is meant. 1997 has no numbers: who asks again there may be given the next but one.
+    async fn further(&mut self, wanted: &mut Wanted) -> Result<(Transcript, Came), Failure> {
+        match self.exchange(wanted, LONGEST_DATA).await {
+            Err(failure) if self.dialect == Dialect::V2007 && is_of_the_frame(failure.kind) => {
+                self.exchange(wanted, LONGEST_DATA).await
+            }
+            heard => heard,
         }
     }
 
@@ -217,6 +228,11 @@ impl<'a, L: Exchange, E: Env> Dialogue<'a, L, E> {
     pub(super) fn missing(&mut self, register: Obis, slot: Option<MeterClock>, failure: Failure) {
         self.env.outcome(Outcome::Missing { register: Some(register), slot, failure });
     }
+}
+
+/// Whether a failure is one frame's, and another may do better.
+fn is_of_the_frame(kind: FailureKind) -> bool {
+    !matches!(kind, FailureKind::ChannelDown | FailureKind::Interrupted)
 }
 
 /// What went over the line for one question, follow-up frames included.

@@ -47,6 +47,43 @@ fn run(device: &mut simulated::Meter, protocol: Protocol, model: &str, request: 
     (world, exchanges)
 }
 
+#[test]
+fn one_lost_frame_of_a_long_answer_is_asked_again_and_only_that() {
+    let request = Request::Daily { registers: all(&ENERGIES), days: vec![date(2026, 11, 24)] };
+    let spec = |quirk| simulated::MeterSpec {
+        max_data: 16,
+        quirk,
+        clock_offset_ms: Some(0),
+        drift_ppm: Some(0.0),
+        ..simulated::MeterSpec::household(OWN.parse().unwrap())
+    };
+    let run = |quirk, lost: usize| {
+        let clock = Clock::at(NOW);
+        let mut device = simulated::Meter::new(&spec(quirk), 7, Civil::from_datetime(NOW));
+        let mut follow_ups = 0;
+        let mut world = World::new(&clock);
+        let mut line = Line::new(&clock, |request: &[u8]| {
+            let asked = Frame::parse(request).unwrap();
+            let data: Vec<u8> = asked.data.iter().collect();
+            let question = Question { control: asked.control.0, data: &data, addressed: Addressed::Exactly };
+            let answer = device.answer(question, Civil::from_datetime(clock.civil())).unwrap();
+            follow_ups += usize::from(asked.control.0 == 0x12);
+            let is_lost = asked.control.0 == 0x12 && (1..=lost).contains(&follow_ups);
+            Heard::Bytes(if is_lost { Vec::new() } else { frame(OWN, answer.control, &answer.data) })
+        });
+        let meter = meter(Protocol::Dlt645v2007, "generic-2007");
+        assert_eq!(block_on(perform(&meter, &request, &mut line, &mut world)), Ok(()));
+        let sent = line.sent.len();
+        (world.values().len(), world.missing().len(), sent)
+    };
+    let (values, missing, sent) = run(None, 0);
+    assert!(values >= ENERGIES.len() && missing == 0, "{values} values, {missing} missing");
+    assert_eq!(run(None, 1), (values, 0, sent + 1));
+    // A meter that has forgotten the frame says so: what is wanted is then read item by item.
+    let (values, missing, _) = run(Some(simulated::Quirk::ForgetsFollowUp), 1);
+    assert!(values >= ENERGIES.len() && missing == 0, "{values} values, {missing} missing");
+}
+
 /// What the meter's register truly was.
 fn truth(device: &simulated::Meter, dialect: Dialect, register: Obis, at: DateTime) -> Option<Observed> {
     let item = items(dialect).place(register.0, History::Now)?.single?;
