@@ -10,7 +10,7 @@ use crate::load::LoadKind;
 use crate::meter::{Dialect, Measures, Quirk};
 
 pub use check::ConfigError;
-pub(crate) use check::{check_baud, check_drift, check_rate, group_at};
+pub(crate) use check::{check_baud, check_counter, check_drift, check_faults, check_rate, group_at};
 
 /// A whole fleet.
 #[derive(Debug, Clone, serde::Deserialize)]

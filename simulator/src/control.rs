@@ -1,7 +1,7 @@
 //! The back door: one JSON object a line in, one out, on loopback only.
 //!
 //! `{"op":"advance","seconds":900}` → `{"now":"2026-11-01T00:15:00"}`. What cannot be done is answered
-//! `{"error":"…"}`; the connection stays. Meters are named by address, times are the fleet's civil time.
+//! `{"error":"…"}`; the connection stays, unless a line is no JSON. Meters are named by address, times are the fleet's civil time.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -15,10 +15,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bus::Bus;
 use crate::civil::{Civil, SECOND};
-use crate::config::{ConfigError, check_baud, check_drift, check_rate, parse_address};
+use crate::config::{ConfigError, check_baud, check_counter, check_drift, check_faults, check_rate, parse_address};
 use crate::fault::{FaultConfig, Strike};
 use crate::fleet::Fleet;
-use crate::meter::{Counter, Level, Meter};
+use crate::meter::{Counter, Dialect, Level, Meter};
 use crate::truth::{Counts, Hex};
 
 /// Longest request line; a profile of bytes to force is far below.
@@ -99,6 +99,10 @@ enum Refusal {
     NoChannel(String),
     #[error("{what} has {expected} bytes, found {found}")]
     Length { what: &'static str, expected: &'static str, found: usize },
+    #[error("{0} is no part of a daily freeze: expected 05060000 to 05060A00 or 05061000")]
+    NoFreeze(Hex),
+    #[error("channel {0} has no calls to hang up: its transport is a pseudo-terminal")]
+    NoCalls(String),
     #[error(transparent)]
     Value(#[from] ConfigError),
 }
@@ -159,16 +163,23 @@ async fn visit(fleet: &Fleet, stream: TcpStream) -> std::io::Result<()> {
         if read == 0 || line.last() != Some(&b'\n') {
             return Ok(());
         }
-        let answer = answer(fleet, &line).unwrap_or_else(|refusal| json!({ "error": refusal.to_string() }));
+        let request: Result<Value, _> = serde_json::from_slice(&line);
+        // Who does not speak JSON is no visitor: a web page, say, whose request has JSON further down.
+        let is_visitor = request.is_ok();
+        let answer = request.map_err(Refusal::from).and_then(|request| answer(fleet, request));
+        let answer = answer.unwrap_or_else(|refusal| json!({ "error": refusal.to_string() }));
         let mut text = answer.to_string();
         text.push('\n');
         write.write_all(text.as_bytes()).await?;
+        if !is_visitor {
+            return Ok(());
+        }
     }
 }
 
-fn answer(fleet: &Fleet, line: &[u8]) -> Result<Value, Refusal> {
+fn answer(fleet: &Fleet, request: Value) -> Result<Value, Refusal> {
     let done = || json!({ "ok": true });
-    Ok(match serde_json::from_slice(line)? {
+    Ok(match serde_json::from_value(request)? {
         Request::Clock {} => json!({ "now": fleet.clock().now() }),
         Request::Advance { seconds } => json!({ "now": fleet.clock().advance(seconds.saturating_mul(SECOND)) }),
         Request::SetTime { to } => {
@@ -186,21 +197,25 @@ fn answer(fleet: &Fleet, line: &[u8]) -> Result<Value, Refusal> {
             json!({ "value": value.map(Hex) })
         }
         Request::SetItem { meter, item, value } => {
-            let item = item_number(&item)?;
+            let item = own_item(fleet, &meter, &item)?;
             with(fleet, &meter, |m, _| m.force_item(item, value.0.clone()))?;
             done()
         }
         Request::ClearItem { meter, item } => {
-            let item = item_number(&item)?;
+            let item = own_item(fleet, &meter, &item)?;
             with(fleet, &meter, |m, _| m.release_item(item))?;
             done()
         }
         Request::SetFreeze { meter, item, day, value } => {
-            let item = item_number(&item)?;
+            let item = match own_item(fleet, &meter, &item)? {
+                freeze if Meter::keeps_daily(freeze) => freeze,
+                _ => return Err(Refusal::NoFreeze(item)),
+            };
             with(fleet, &meter, |m, _| m.force_freeze(item, day, value.0.clone()))?;
             done()
         }
         Request::SetCounter { meter, counter, hundredths } => {
+            check_counter("hundredths", hundredths)?;
             with(fleet, &meter, |m, now| m.set_counter(counter, hundredths, now))?;
             done()
         }
@@ -210,6 +225,7 @@ fn answer(fleet: &Fleet, line: &[u8]) -> Result<Value, Refusal> {
             done()
         }
         Request::Rates { channel, faults } => {
+            check_faults("faults", &faults)?;
             for bus in buses(fleet, channel.as_deref())? {
                 bus.set_faults(faults);
             }
@@ -225,7 +241,11 @@ fn answer(fleet: &Fleet, line: &[u8]) -> Result<Value, Refusal> {
             done()
         }
         Request::HangUp { channel } => {
-            bus(fleet, &channel)?.hang_up();
+            let bus = bus(fleet, &channel)?;
+            if !fleet.takes_calls(bus) {
+                return Err(Refusal::NoCalls(channel));
+            }
+            bus.hang_up();
             done()
         }
         Request::Button { meter } => {
@@ -307,6 +327,18 @@ fn item_number(item: &Hex) -> Result<u32, Refusal> {
         [di3, di2, di1, di0] => Ok(u32::from_be_bytes([di3, di2, di1, di0])),
         [di1, di0] => Ok(u32::from_be_bytes([0, 0, di1, di0])),
         _ => Err(Refusal::Length { what: "an item", expected: "2 or 4", found: item.0.len() }),
+    }
+}
+
+/// An item of the width this meter's edition has; any other it would never be asked for.
+fn own_item(fleet: &Fleet, meter: &str, item: &Hex) -> Result<u32, Refusal> {
+    let (width, expected) = match with(fleet, meter, |m, _| m.dialect())? {
+        Dialect::Edition2007 => (4, "4"),
+        Dialect::Edition1997 => (2, "2"),
+    };
+    match item.0.len() {
+        found if found == width => item_number(item),
+        found => Err(Refusal::Length { what: "an item of this meter", expected, found }),
     }
 }
 

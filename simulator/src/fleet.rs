@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::bus::Bus;
@@ -90,12 +90,13 @@ pub struct RunningChannel {
     pub baud: u32,
 }
 
-/// A fleet that answers.
+/// A fleet that answers, until it is stopped or dropped.
 #[derive(Debug)]
 pub struct RunningFleet {
     fleet: Arc<Fleet>,
     channels: Vec<RunningChannel>,
     stop: CancellationToken,
+    _stopping: DropGuard,
     tasks: TaskTracker,
     _port_names: Vec<PortName>,
 }
@@ -167,7 +168,9 @@ impl Fleet {
     /// Opens all transports and answers from now on.
     pub async fn start(config: &FleetConfig, options: &StartOptions) -> Result<RunningFleet, StartError> {
         let fleet = Arc::new(Self::build(config)?);
+        // What was opened is closed again when a later transport cannot be.
         let stop = CancellationToken::new();
+        let stopping = stop.clone().drop_guard();
         let tasks = TaskTracker::new();
         let mut channels = Vec::new();
         let mut port_names = Vec::new();
@@ -182,7 +185,7 @@ impl Fleet {
             channels.push(RunningChannel { name, area, endpoint, meters: bus.meter_count(), baud });
         }
         tasks.close();
-        Ok(RunningFleet { fleet, channels, stop, tasks, _port_names: port_names })
+        Ok(RunningFleet { fleet, channels, stop, _stopping: stopping, tasks, _port_names: port_names })
     }
 
     /// The fleet's clock.
@@ -198,6 +201,17 @@ impl Fleet {
     /// All buses.
     pub fn buses(&self) -> &[Arc<Bus>] {
         &self.buses
+    }
+
+    /// Whether a head-end reaches this bus by calls, which can be cut.
+    pub(crate) fn takes_calls(&self, bus: &Arc<Bus>) -> bool {
+        let at = self.buses.iter().position(|other| Arc::ptr_eq(other, bus));
+        at.and_then(|n| self.transports.get(n)).is_some_and(|transport| !matches!(transport, TransportConfig::Pty))
+    }
+
+    /// Devices on all of them.
+    pub fn meter_count(&self) -> usize {
+        self.buses.iter().map(|bus| bus.meter_count()).sum()
     }
 
     /// All areas.
@@ -457,7 +471,14 @@ fn millis(seconds: f64) -> i64 {
 /// Reads a fleet file.
 pub fn load(path: &Path) -> Result<FleetConfig, LoadError> {
     let text = std::fs::read_to_string(path).map_err(|cause| LoadError::Read { path: path.to_owned(), cause })?;
-    FleetConfig::parse(&text).map_err(|cause| LoadError::Config { path: path.to_owned(), cause })
+    FleetConfig::parse(&text).map_err(|cause| LoadError::config(path, cause))
+}
+
+impl LoadError {
+    /// A file that says something wrong.
+    pub fn config(path: &Path, cause: ConfigError) -> Self {
+        Self::Config { path: path.to_owned(), cause }
+    }
 }
 
 /// Why a fleet file could not be used.

@@ -1,11 +1,13 @@
 //! `hes-sim`: runs a simulated fleet until it is told to stop.
 
+use std::io::Write as _;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use hes_sim::{Fleet, RunningChannel, StartOptions};
+use hes_sim::{Fleet, LoadError, RunningChannel, StartError, StartOptions};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
@@ -13,6 +15,9 @@ use tokio::sync::oneshot;
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Args {
+    /// Tell errors as JSON too: {"error": "…"} on standard error.
+    #[arg(long, global = true)]
+    json: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -21,11 +26,16 @@ struct Args {
 enum Command {
     /// Run a fleet; prints one JSON line when it answers.
     Run(Run),
+    /// Say whether a fleet file is good, without opening anything.
+    Check {
+        /// The fleet file (every key is in config/fleets/every-key.toml).
+        fleet: PathBuf,
+    },
 }
 
 #[derive(Debug, clap::Args)]
 struct Run {
-    /// The fleet file (see config/fleets).
+    /// The fleet file (every key is in config/fleets/every-key.toml).
     fleet: PathBuf,
     /// Open the back door here; port 0 takes a free one. Loopback only.
     #[arg(long, value_name = "ADDR")]
@@ -55,14 +65,56 @@ struct Ready<'a> {
     channels: &'a [RunningChannel],
 }
 
+/// What is printed of a good file.
+#[derive(serde::Serialize)]
+struct Checked {
+    ok: bool,
+    channels: usize,
+    meters: usize,
+}
+
+/// The fleet file is wrong: another run would end the same.
+const WRONG_FILE: u8 = 2;
+
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()))
         .with_writer(std::io::stderr)
         .init();
-    let Args { command: Command::Run(args) } = Args::parse();
-    run(args).await
+    let args = Args::parse();
+    let ended = match args.command {
+        Command::Run(run_args) => run(run_args).await,
+        Command::Check { fleet } => check(&fleet, args.json),
+    };
+    let Err(error) = ended else { return ExitCode::SUCCESS };
+    // With all its causes, and no backtrace: it is for who wrote the file.
+    let text = format!("{error:#}");
+    if args.json {
+        eprintln!("{}", serde_json::json!({ "error": text }));
+    } else {
+        eprintln!("error: {text}");
+    }
+    ExitCode::from(if error.is::<LoadError>() { WRONG_FILE } else { 1 })
+}
+
+fn check(path: &Path, json: bool) -> anyhow::Result<()> {
+    let fleet = Fleet::build(&hes_sim::load(path)?).map_err(|cause| LoadError::config(path, cause))?;
+    let checked = Checked { ok: true, channels: fleet.buses().len(), meters: fleet.meter_count() };
+    let mut out = std::io::stdout().lock();
+    if json {
+        serde_json::to_writer(&mut out, &checked)?;
+        writeln!(out)?;
+    } else {
+        writeln!(
+            out,
+            "{} is a good fleet: {} meters on {} channels",
+            path.display(),
+            checked.meters,
+            checked.channels
+        )?;
+    }
+    Ok(())
 }
 
 async fn run(args: Run) -> anyhow::Result<()> {
@@ -71,7 +123,10 @@ async fn run(args: Run) -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let config = hes_sim::load(&args.fleet)?;
     let options = StartOptions { port_names: args.ptys, dial_target: args.dial };
-    let running = Fleet::start(&config, &options).await?;
+    let running = Fleet::start(&config, &options).await.map_err(|error| match error {
+        StartError::Config(cause) => LoadError::config(&args.fleet, cause).into(),
+        error @ StartError::Open { .. } => anyhow::Error::new(error),
+    })?;
     let control = match args.control {
         Some(at) => Some(running.open_control(at).await?),
         None => None,
@@ -112,7 +167,6 @@ fn stdin_closed() -> oneshot::Receiver<()> {
 }
 
 fn announce(running: &hes_sim::RunningFleet, control: Option<SocketAddr>) -> anyhow::Result<()> {
-    use std::io::Write as _;
     let channels = running.channels();
     let ready = Ready {
         ready: true,

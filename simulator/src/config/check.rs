@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 use super::{ChannelConfig, ClockConfig, FleetConfig, LineConfig, MeterException, MeterGroup, TransportConfig};
+use crate::fault::FaultConfig;
 use crate::meter::MAX_DATA;
 
 /// Why a fleet file was refused.
@@ -125,6 +126,19 @@ pub(crate) fn check_baud(at: &str, baud: u32) -> Result<(), ConfigError> {
     within(at, baud, 1..=10_000_000)
 }
 
+/// The rates of a line: no more than all answers can be struck.
+pub(crate) fn check_faults(at: &str, faults: &FaultConfig) -> Result<(), ConfigError> {
+    match faults.total() {
+        0..=1000 => Ok(()),
+        total => Err(ConfigError::Faults { at: at.to_owned(), total }),
+    }
+}
+
+/// What an energy register of eight digits can show.
+pub(crate) fn check_counter(at: &str, hundredths: i64) -> Result<(), ConfigError> {
+    within(at, hundredths, 0..=99_999_999)
+}
+
 /// How fast a meter's clock may run, in parts per million.
 pub(crate) fn check_drift(at: &str, ppm: f64) -> Result<(), ConfigError> {
     within(at, ppm, -100_000.0..=100_000.0)
@@ -145,10 +159,7 @@ impl ChannelConfig {
             expected: expected.to_owned(),
             found: found.to_owned(),
         };
-        let total = self.faults.total();
-        if total > 1000 {
-            return Err(ConfigError::Faults { at, total });
-        }
+        check_faults(&at, &self.faults)?;
         within(format!("{at}, repeat"), self.repeat, 1..=u32::MAX)?;
         if self.repeat > 1 && !self.name.contains("{n}") {
             return Err(value("name", "{n} in the name of a repeated channel", &format!("{:?}", self.name)));

@@ -125,6 +125,12 @@ impl Meter {
         }
     }
 
+    /// Whether this item, whatever its last byte, is one that a daily freeze keeps.
+    pub(crate) fn keeps_daily(item: u32) -> bool {
+        let [di3, di2, di1, _] = item.to_be_bytes();
+        (di3, di2) == (0x05, 0x06) && (di1 == 0 || PARTS.contains(&di1))
+    }
+
     /// The `n`-th last settlement (from 1) at or before `shown`, on the meter's clock. Each was due by the rule in force
     /// when it came.
     pub(super) fn settlement(&self, n: u8, shown: Civil) -> Civil {

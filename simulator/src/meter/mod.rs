@@ -22,7 +22,7 @@ mod timepiece;
 use std::collections::BTreeMap;
 
 use crate::civil::{Civil, DAY};
-use crate::load::LoadKind;
+use crate::load::{LoadKind, TARIFFS};
 use crate::seed::{about, around, draw, mix};
 
 pub use access::Level;
@@ -314,14 +314,13 @@ impl Meter {
     }
 
     /// Makes a counter show `digits` (in 0.01 kWh) from true time `truth` on; it then goes on counting.
-    /// The step is spread over the tariffs, so that they still add up.
+    /// The step is spread over the tariffs, so that they still add up, and none goes below nought.
     pub fn set_counter(&mut self, counter: Counter, digits: i64, truth: Civil) {
         let quantity = register::Quantity::Counted(counter);
         let by = digits - self.energy(quantity, register::Rate::Total, truth);
-        let tariffs = i64::try_from(crate::load::TARIFFS).unwrap_or(1);
-        for tariff in 0..crate::load::TARIFFS {
-            let extra = if tariff == 0 { by - by / tariffs * tariffs } else { 0 };
-            self.change().steps.push(Step { at: truth, counter, tariff, by: by / tariffs + extra });
+        let shown = std::array::from_fn(|tariff| self.counter(counter, register::Rate::Tariff(tariff), truth));
+        for (tariff, by) in spread(by, shown).into_iter().enumerate() {
+            self.change().steps.push(Step { at: truth, counter, tariff, by });
         }
     }
 
@@ -384,6 +383,23 @@ impl Meter {
             reactive_2: word(0x0400_0603, 0x50),
         }
     }
+}
+
+/// A step of the total over its tariffs: evenly upwards, and downwards in proportion to what each has.
+fn spread(by: i64, shown: [i64; TARIFFS]) -> [i64; TARIFFS] {
+    let all: i128 = shown.iter().copied().map(i128::from).sum();
+    let tariffs = i64::try_from(TARIFFS).unwrap_or(1);
+    let mut steps = shown.map(|has| match by {
+        0.. => by / tariffs,
+        _ => i64::try_from(i128::from(by) * i128::from(has) / all.max(1)).unwrap_or(0),
+    });
+    let mut left = by - steps.iter().sum::<i64>();
+    for (step, has) in steps.iter_mut().zip(shown) {
+        let take = if left < 0 { left.max(-(has + *step)) } else { left };
+        *step += take;
+        left -= take;
+    }
+    steps
 }
 
 /// When a meter was installed: on a day that its seed alone decides, so that a fleet which follows the wall shows the

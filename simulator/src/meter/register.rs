@@ -245,7 +245,7 @@ impl Meter {
     }
 
     /// One counter with everything that was ever added to it by other than energy; not yet rolled over.
-    fn counter(&self, counter: Counter, rate: Rate, truth: Civil) -> i64 {
+    pub(super) fn counter(&self, counter: Counter, rate: Rate, truth: Civil) -> i64 {
         let of_tariff = |tariff: usize| {
             let (direction, share) = counter.share();
             let stepped: i64 = self

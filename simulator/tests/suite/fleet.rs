@@ -414,6 +414,64 @@ async fn the_back_door_refuses_what_it_does_not_know_and_opens_on_loopback_only(
 }
 
 #[tokio::test]
+async fn the_back_door_refuses_what_would_do_nothing_or_harm() {
+    let toml = TCP.replace("}]", "}, { count = 1, first_address = \"9\", protocol = \"1997\" }]")
+        + "[[channel]]\nname = \"port\"\narea = \"A\"\ntransport = { kind = \"pty\" }\nmeters = [{ count = 1 }]";
+    let running = start(&toml).await;
+    let mut door = door(&running).await;
+    let day = "2026-11-20T00:00:00";
+    for (request, why) in [
+        (
+            json!({"op": "set_freeze", "meter": "1", "item": "00010000", "day": day, "value": "00"}),
+            "no part of a daily freeze",
+        ),
+        (
+            json!({"op": "set_freeze", "meter": "1", "item": "0506FF00", "day": day, "value": "00"}),
+            "no part of a daily freeze",
+        ),
+        (
+            json!({"op": "set_freeze", "meter": "9", "item": "05060100", "day": day, "value": "00"}),
+            "an item of this meter has 2 bytes",
+        ),
+        (
+            json!({"op": "set_item", "meter": "9", "item": "00010000", "value": "00"}),
+            "an item of this meter has 2 bytes, found 4",
+        ),
+        (
+            json!({"op": "set_item", "meter": "1", "item": "9010", "value": "00"}),
+            "an item of this meter has 4 bytes, found 2",
+        ),
+        (json!({"op": "hang_up", "channel": "port"}), "no calls to hang up"),
+        (json!({"op": "rates", "faults": {"silent": 1000, "late": 1000}}), "add up to 2000"),
+        (
+            json!({"op": "set_counter", "meter": "1", "counter": "forward", "hundredths": -1}),
+            "expected 0 to 99999999, found -1",
+        ),
+        (json!({"op": "set_rate", "rate": -1.0}), "rate: expected 0 to 1000000"),
+        (json!({"op": "set_drift", "meter": "1", "ppm": 1e9}), "ppm: expected"),
+        (json!({"op": "set_baud", "meter": "1", "baud": 0}), "baud: expected"),
+    ] {
+        let answer = control(&mut door, request).await;
+        assert!(answer["error"].as_str().is_some_and(|error| error.contains(why)), "{why}: {answer}");
+    }
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn the_back_door_shuts_at_the_first_line_that_is_no_json() {
+    let running = start(TCP).await;
+    let mut door = door(&running).await;
+    let page = b"POST / HTTP/1.1\r\nHost: x\r\n\r\n{\"op\":\"advance\",\"seconds\":900}\n";
+    door.get_mut().write_all(page).await.unwrap();
+    let mut said = String::new();
+    // It may be closed while the page still sends, which the page's side calls a reset.
+    drop(tokio::io::AsyncReadExt::read_to_string(&mut door, &mut said).await);
+    assert!(said.lines().count() <= 1, "{said}");
+    assert_eq!(running.fleet().clock().now(), running.fleet().started(), "nothing was done");
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn a_dead_meter_and_a_dead_channel_stay_silent_until_revived() {
     let running = start(TCP).await;
     let mut door = door(&running).await;
@@ -459,6 +517,75 @@ fn the_program_says_when_it_answers_and_stops_cleanly_when_told() {
     assert!(told.success());
     assert!(program.wait().unwrap().success());
     assert!(!folder.path().join("ports/bus").is_symlink());
+}
+
+/// What the program says to these arguments and how it ends. It opens nothing, or fails to.
+fn program(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_hes-sim"));
+    let output = program.args(arguments).env("RUST_BACKTRACE", "1").output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn the_program_checks_a_file_without_opening_anything_and_tells_what_is_wrong_in_one_line_or_json() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: String| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let good = write("good.toml", TCP.to_owned());
+    let (code, said, _) = program(&["check", &good]);
+    assert_eq!((code, said), (Some(0), format!("{good} is a good fleet: 3 meters on 1 channels\n")));
+    let (_, said, _) = program(&["check", "--json", &good]);
+    assert_eq!(serde_json::from_str::<Value>(&said).unwrap(), json!({"ok": true, "channels": 1, "meters": 3}));
+
+    let wrong = write("wrong.toml", TCP.replace("count = 3", "count = 3, phases = 2"));
+    let expected =
+        format!("{wrong} is not a usable fleet: channel \"bus\", meters[0].phases: expected 1 or 3, found 2");
+    let twice = write("twice.toml", TCP.replace("}]", "}, { count = 1, first_address = \"2\" }]"));
+    for command in ["check", "run"] {
+        let (code, said, error) = program(&[command, &wrong]);
+        assert_eq!((code, said.as_str(), error), (Some(2), "", format!("error: {expected}\n")));
+        let (code, _, error) = program(&[command, &wrong, "--json"]);
+        assert_eq!((code, serde_json::from_str(&error).unwrap()), (Some(2), json!({ "error": expected })));
+        let (code, _, error) = program(&[command, &twice]);
+        assert!(code == Some(2) && error.starts_with(&format!("error: {twice} is not a usable fleet: ")), "{error}");
+        assert_eq!(program(&[command, "/nowhere.toml"]).0, Some(2));
+    }
+
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = taken.local_addr().unwrap();
+    let busy = write("busy.toml", TCP.replace("kind = \"tcp\"", &format!("kind = \"tcp\", listen = \"{at}\"")));
+    let (code, _, error) = program(&["run", &busy]);
+    assert_eq!(code, Some(1), "the file is good");
+    assert!(error.lines().count() == 1 && error.contains(&at.to_string()), "{error}");
+}
+
+#[tokio::test]
+async fn what_was_opened_is_closed_when_a_later_transport_cannot_be_and_when_the_fleet_is_dropped() {
+    let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (free, busy) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), taken.local_addr().unwrap());
+    let at = free.local_addr().unwrap();
+    drop(free);
+    let channel = |name: &str, at, first| {
+        format!(
+            "[[channel]]\nname = \"{name}\"\narea = \"A\"\ntransport = {{ kind = \"tcp\", listen = \"{at}\" }}\n\
+             meters = [{{ count = 1, first_address = \"{first}\" }}]\n"
+        )
+    };
+    let good = FleetConfig::parse(&channel("a", at, "1")).unwrap();
+    let half = FleetConfig::parse(&(channel("a", at, "1") + &channel("b", busy, "2"))).unwrap();
+    assert!(Fleet::start(&half, &StartOptions::default()).await.is_err());
+    let free_again = async || {
+        while TcpListener::bind(at).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), free_again()).await.expect("the first is closed");
+    drop(Fleet::start(&good, &StartOptions::default()).await.unwrap());
+    tokio::time::timeout(Duration::from_secs(10), free_again()).await.expect("it is closed");
 }
 
 #[test]
@@ -572,6 +699,45 @@ fn the_fleets_that_come_with_the_project_are_well_formed() {
         seen += 1;
     }
     assert!(seen >= 2);
+}
+
+/// The keys a table of the fleet file may have, as the program itself lists them.
+fn keys(toml: &str) -> Vec<String> {
+    let refused = toml::from_str::<FleetConfig>(toml).unwrap_err().to_string();
+    let (_, listed) = refused.split_once("expected").unwrap_or_else(|| panic!("{refused}"));
+    listed.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_annotated_fleet_shows_every_key_there_is() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/fleets/every-key.toml");
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut seen = 0;
+    for table in [
+        "no_key = 1",
+        "clock = { no_key = 1 }",
+        "[[area]]\nno_key = 1",
+        "[[channel]]\nno_key = 1",
+        "[[channel]]\nname = \"a\"\nline = { no_key = 1 }",
+        "[[channel]]\nname = \"a\"\nfaults = { no_key = 1 }",
+        "[[channel]]\nname = \"a\"\ntransport = { kind = \"tcp\", no_key = 1 }",
+        "[[channel]]\nname = \"a\"\ntransport = { kind = \"dial_in\", no_key = 1 }",
+        "[[channel]]\nname = \"a\"\nmeters = [{ no_key = 1 }]",
+        "[[meter]]\nno_key = 1",
+    ] {
+        for key in keys(table) {
+            seen += 1;
+            let shown = text.lines().any(|line| {
+                let line = line.split('#').next().unwrap_or_default();
+                let named = |at: usize| !line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+                let assigned = |at: usize| line[at + key.len()..].trim_start().starts_with('=');
+                line.match_indices(&key).any(|(at, _)| named(at) && assigned(at))
+                    || matches!(line.trim().trim_matches(['[', ']']).rsplit('.').next(), Some(last) if last == key)
+            });
+            assert!(shown, "{key} of {table:?}");
+        }
+    }
+    assert!(seen > 50, "{seen} keys");
 }
 
 #[test]

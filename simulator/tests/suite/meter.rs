@@ -274,6 +274,20 @@ fn a_counter_rolls_over_after_its_last_digit_and_goes_on() {
 }
 
 #[test]
+fn a_counter_set_back_leaves_tariffs_that_add_up_and_none_below_nought() {
+    let now = at("2026-11-20T10:00:00");
+    for mut meter in mixed() {
+        let before = numbers(&meter.item(0x0001_FF00, now).unwrap());
+        for digits in [before[0] / 2, 1_003, 7, 0] {
+            meter.set_counter(Counter::Forward, i64::try_from(digits).unwrap(), now);
+            let shown = numbers(&meter.item(0x0001_FF00, now).unwrap());
+            assert_eq!((shown[0], shown[1..].iter().sum()), (digits, digits), "{:?}", meter.kind());
+            assert!(shown.iter().zip(&before).all(|(now, then)| now <= then), "{shown:?}");
+        }
+    }
+}
+
+#[test]
 fn another_meter_in_its_place_begins_at_nought_and_has_no_past() {
     let mut meter = household();
     let now = at("2026-11-20T10:00:00");
