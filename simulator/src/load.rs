@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn panels_deliver_nothing_at_night() {
+    fn panels_deliver_next_to_nothing_at_night() {
         let load = Load::export(LoadKind::Solar, 7).unwrap();
         let from: Civil = "2026-06-01T20:00:00".parse().unwrap();
         let delivered =

@@ -44,4 +44,5 @@ pub(crate) mod about {
     pub(crate) const TURNAROUND: u64 = 0x14 << 56;
     pub(crate) const DEAD: u64 = 0x15 << 56;
     pub(crate) const CLOCK_OFF: u64 = 0x16 << 56;
+    pub(crate) const REPLACEMENT: u64 = 0x17 << 56;
 }

@@ -16,7 +16,7 @@ impl Level {
     /// Parameters.
     pub(crate) const PARAMETER: Level = Level(4);
     /// The weakest there is.
-    const WEAKEST: Level = Level(9);
+    pub(super) const WEAKEST: Level = Level(9);
 }
 
 /// Passwords as they were changed, and the wrong tries so far.
@@ -31,8 +31,9 @@ pub(super) struct Access {
 /// The sealed key a person presses to let the address be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum ProgrammingKey {
-    /// As a meter on a test bench: the address may be written.
+    /// As delivered: the address may be written without it.
     #[default]
+    NotNeeded,
     Pressed,
     Released,
 }
@@ -105,7 +106,7 @@ impl Meter {
     }
 
     pub(super) fn programming_key(&self) -> ProgrammingKey {
-        self.changed().map_or(ProgrammingKey::Pressed, |changed| changed.access.programming_key)
+        self.changed().map_or(ProgrammingKey::NotNeeded, |changed| changed.access.programming_key)
     }
 
     /// Whether this is the password of a level, without counting tries: 1997 knows no lock.

@@ -4,7 +4,7 @@ use super::dialect_2007::{ABNORMAL, ANSWER, MORE};
 use super::encode::Data;
 use super::event::Kind;
 use super::freeze::rates;
-use super::parameter::{ADDRESS, DATE_AND_WEEKDAY, TIME, Written};
+use super::parameter::{ADDRESS, DATE_AND_WEEKDAY, TIME};
 use super::register::{Phase, Quantity, Rate};
 use super::{Addressed, Answer, Counter, Meter, Question};
 use crate::civil::Civil;
@@ -52,7 +52,7 @@ impl Meter {
             // Nothing is kept to be sent again.
             function::READ_AGAIN => Some(abnormal(refusal::NO_SUCH_ITEM)),
             function::WRITE_ADDRESS if addressed == Addressed::Anyone => {
-                (self.write_address(data) == Written::Done).then(|| done(Ok(())))
+                self.write_address(data).is_ok().then(|| done(Ok(())))
             }
             _ if addressed != Addressed::Exactly => None,
             function::WRITE => Some(done(self.write_1997(data, truth))),
@@ -73,8 +73,8 @@ impl Meter {
                 Some(Answer { then_baud: Some(baud), ..Answer::new(control | ANSWER, vec![*z]) })
             }
             function::CLEAR_DEMAND => {
+                self.remember_with_registers(Kind::DemandClear, truth, [0; 4]);
                 self.change().demand_cleared.push(truth);
-                self.remember(Kind::DemandClear, truth, [0; 4], Vec::new());
                 Some(done(Ok(())))
             }
             _ => None,
@@ -210,10 +210,7 @@ impl Meter {
             0xC032 => ADDRESS,
             _ => return Err(refusal::NO_SUCH_ITEM),
         };
-        match self.write(item, value, [0; 4], truth) {
-            Written::Done => Ok(()),
-            Written::NoSuchParameter => Err(refusal::BAD_VALUE),
-        }
+        self.write(item, value, [0; 4], truth).map_err(|_| refusal::BAD_VALUE)
     }
 
     /// Old level and password, new level and password.

@@ -4,7 +4,7 @@ use super::access::{Admission, Credentials, Level, ProgrammingKey};
 use super::encode::{self, Data};
 use super::event::Kind;
 use super::freeze::{FreezeOrder, SETTLEMENTS};
-use super::parameter::Written;
+use super::parameter::Unwritten;
 use super::register::{Phase, Quantity, Rate};
 use super::{Addressed, Answer, Follow, Measures, Meter, Question, Quirk, refusal, timepiece};
 use crate::civil::Civil;
@@ -60,8 +60,8 @@ impl Meter {
             // Neither has an abnormal answer.
             function::READ_ADDRESS => return None,
             function::WRITE_ADDRESS if anyone => {
-                let allowed = self.programming_key() == ProgrammingKey::Pressed;
-                if !allowed || self.write_address(data) == Written::NoSuchParameter {
+                let allowed = self.programming_key() != ProgrammingKey::Released;
+                if !allowed || self.write_address(data).is_err() {
                     return None;
                 }
                 Ok(Vec::new())
@@ -227,10 +227,13 @@ impl Meter {
         let (item, rest) = data.split_first_chunk::<4>().ok_or(refusal::OTHER)?;
         let (who, value) = Credentials::split(rest).ok_or(refusal::OTHER)?;
         self.authorise(who, Level::PARAMETER, truth)?;
-        match self.write(u32::from_le_bytes(*item), value, who.operator, truth) {
-            Written::Done => Ok(Vec::new()),
-            Written::NoSuchParameter => Err(refusal::NO_SUCH_DATA),
-        }
+        self.write(u32::from_le_bytes(*item), value, who.operator, truth).map(|()| Vec::new()).map_err(
+            |why| match why {
+                Unwritten::NoSuchParameter => refusal::NO_SUCH_DATA,
+                Unwritten::BadValue => refusal::OTHER,
+                Unwritten::NotAllowed => refusal::NOT_AUTHORISED,
+            },
+        )
     }
 
     fn freeze(&mut self, data: &[u8], truth: Civil) -> Outcome {
@@ -263,6 +266,9 @@ impl Meter {
         let [_item0, 0x0C, 0x00, 0x04, level, p0, p1, p2, new_level, n0, n1, n2] = *data else {
             return Err(refusal::OTHER);
         };
+        if Level(new_level) > Level::WEAKEST {
+            return Err(refusal::OTHER);
+        }
         let (who, _) = Credentials::split(&[level, p0, p1, p2, 0, 0, 0, 0]).ok_or(refusal::OTHER)?;
         self.authorise(who, Level(new_level), truth)?;
         self.change_password(Level(new_level), [n0, n1, n2]);
@@ -272,20 +278,23 @@ impl Meter {
     fn clear_demand(&mut self, data: &[u8], truth: Civil) -> Outcome {
         let (who, _) = Credentials::split(data).ok_or(refusal::OTHER)?;
         self.authorise(who, Level::PARAMETER, truth)?;
-        self.remember(Kind::DemandClear, truth, who.operator, Vec::new());
+        self.remember_with_registers(Kind::DemandClear, truth, who.operator);
         self.change().demand_cleared.push(truth);
         Ok(Vec::new())
     }
 
-    /// Everything counted starts again at zero; what was latched before is gone.
+    /// Everything counted starts again at zero; what was latched and what happened before is gone, but for the clearings.
     fn clear_meter(&mut self, data: &[u8], truth: Civil) -> Outcome {
         let (who, _) = Credentials::split(data).ok_or(refusal::OTHER)?;
         self.authorise(who, Level::CONTROL, truth)?;
-        self.change().steps.clear();
+        // The record is of what stood before.
+        self.remember_with_registers(Kind::MeterClear, truth, who.operator);
         self.born = truth;
         self.start_digits = 0;
-        self.change().demand_cleared.push(truth);
-        self.remember(Kind::MeterClear, truth, who.operator, Vec::new());
+        let changed = self.change();
+        changed.steps.clear();
+        changed.demand_cleared.push(truth);
+        changed.events.retain(|event| matches!(event.kind, Kind::MeterClear | Kind::EventClear));
         Ok(Vec::new())
     }
 

@@ -3,7 +3,7 @@
 //! What was done to the meter is kept; what merely happens to meters (a power-down now and then) is drawn from the seed.
 
 use super::encode::Data;
-use super::register::{Quantity, Rate};
+use super::register::{Phase, Quantity, Rate};
 use super::{Counter, Meter};
 use crate::civil::{Civil, DAY, MINUTE};
 use crate::seed::{about, draw};
@@ -14,7 +14,7 @@ pub(super) struct Event {
     pub(super) kind: Kind,
     pub(super) at: Civil,
     pub(super) operator: [u8; 4],
-    /// What belongs to this kind: the items written, the clock before and after.
+    /// What belongs to this kind: the items written, the clock before and after, registers as they stood.
     pub(super) detail: Vec<u8>,
 }
 
@@ -49,6 +49,14 @@ impl Kind {
     }
 }
 
+const ENERGY_BYTES: usize = 4;
+/// A value and its time.
+const DEMAND_BYTES: usize = 8;
+/// Part of a relay record at which the copied registers begin.
+const FIRST_COPY: usize = 3;
+/// How long a cover stays open, and a power-down lasts.
+const COVER_OPEN: i64 = 2 * MINUTE;
+const POWER_DOWN: i64 = 3 * MINUTE;
 /// How many records of a kind a meter keeps.
 const KEPT: u8 = 10;
 /// Quantities that most records copy: forward, reverse, and the four quadrants.
@@ -94,19 +102,21 @@ impl Meter {
             return None;
         }
         let event = events.iter().rev().nth(usize::from(di0) - 1);
-        let part = |part: u8| -> Option<Data> {
-            Some(match (part, event) {
-                (1, event) => self.moment(Data::new(), event),
-                (2, event) => Data::new().raw(&event.map_or([0; 4], |e| e.operator)),
-                (n, event) => {
-                    let counter = *COPIED.get(usize::from(n) - 3)?;
-                    self.copied(Data::new(), counter, event)
+        let part = |part: u8| -> Data {
+            match part {
+                1 => self.moment(Data::new(), event),
+                2 => Data::new().raw(&event.map_or([0; 4], |e| e.operator)),
+                n => {
+                    let at = (usize::from(n) - FIRST_COPY) * ENERGY_BYTES;
+                    let copy = event.and_then(|e| e.detail.get(at..at + ENERGY_BYTES));
+                    Data::new().raw(copy.unwrap_or(&[0; ENERGY_BYTES]))
                 }
-            })
+            }
         };
         match di1 {
-            1..=8 => part(di1).map(Data::done),
-            0xFF => (1..=8).try_fold(Data::new(), |data, n| Some(data.raw(&part(n)?.done()))).map(Data::done),
+            1..=8 => Some(part(di1).done()),
+            // Unlike parts, each ended by AA.
+            0xFF => Some((1..=8).fold(Data::new(), |data, n| data.raw(&part(n).done()).separator()).done()),
             _ => None,
         }
     }
@@ -128,9 +138,42 @@ impl Meter {
         self.change().events.push(Event { kind, at: truth, operator, detail });
     }
 
-    /// Opens or closes a cover (back door).
+    /// Remembers an event with the registers that its record copies, as they stand.
+    pub(super) fn remember_with_registers(&mut self, kind: Kind, truth: Civil, operator: [u8; 4]) {
+        let detail = self.registers(kind, truth);
+        self.remember(kind, truth, operator, detail);
+    }
+
+    /// Opens the cover for a moment (back door).
     pub fn open_cover(&mut self, truth: Civil) {
-        self.remember(Kind::CoverOpen, truth, [0; 4], Vec::new());
+        self.remember_with_registers(Kind::CoverOpen, truth, [0; 4]);
+    }
+
+    /// The registers that the record of an event copies.
+    pub(super) fn registers(&self, kind: Kind, at: Civil) -> Vec<u8> {
+        let total = |data: Data, counter, at| self.energy_value(data, Quantity::Counted(counter), Rate::Total, at);
+        let totals = |data: Data, at| COPIED.into_iter().fold(data, |data, counter| total(data, counter, at));
+        // A phase that this meter does not have counts nothing.
+        let of_phase = |data: Data, phase, counter| {
+            let value = self.phase_energy(Quantity::Counted(counter), phase, at).unwrap_or(0);
+            data.bcd(value.unsigned_abs(), ENERGY_BYTES)
+        };
+        let data = match kind {
+            Kind::Trip | Kind::Close => totals(Data::new(), at),
+            Kind::MeterClear => {
+                [Phase::A, Phase::B, Phase::C].into_iter().fold(totals(Data::new(), at), |data, phase| {
+                    COPIED.into_iter().fold(data, |data, counter| of_phase(data, phase, counter))
+                })
+            }
+            Kind::DemandClear => {
+                let period = self.period_until(self.clock.shows(at));
+                let demand = |data, counter| self.demand_value(data, Quantity::Counted(counter), Rate::Total, period);
+                COPIED.into_iter().fold(Data::new(), demand)
+            }
+            Kind::CoverOpen | Kind::TerminalCoverOpen => totals(totals(Data::new(), at), at.plus(COVER_OPEN)),
+            Kind::Programming | Kind::EventClear | Kind::ClockSet | Kind::PowerDown => Data::new(),
+        };
+        data.done()
     }
 
     fn events(&self, kind: Kind, truth: Civil) -> Vec<Event> {
@@ -144,8 +187,8 @@ impl Meter {
     fn happened(&self, kind: Kind, truth: Civil) -> Vec<Event> {
         let span_days = match kind {
             Kind::PowerDown => 90,
-            // Opened once, by the fitter.
-            Kind::TerminalCoverOpen => 100_000,
+            // Opened once, by the fitter, whatever was cleared since.
+            Kind::TerminalCoverOpen if !self.was_cleared() => 100_000,
             _ => return Vec::new(),
         };
         let label = if kind == Kind::PowerDown { about::POWER_DOWN } else { about::COVER };
@@ -153,11 +196,15 @@ impl Meter {
         (0..=age_days / span_days)
             .map(|n| {
                 let within = i64::try_from(draw(self.seed, label ^ n.cast_unsigned(), 60 * 24)).unwrap_or(0);
-                let at = self.born.plus(n * span_days * DAY + within * MINUTE);
-                Event { kind, at, operator: [0; 4], detail: Vec::new() }
+                self.born.plus(n * span_days * DAY + within * MINUTE)
             })
-            .filter(|event| event.at <= truth)
+            .filter(|at| *at <= truth)
+            .map(|at| Event { kind, at, operator: [0; 4], detail: self.registers(kind, at) })
             .collect()
+    }
+
+    fn was_cleared(&self) -> bool {
+        self.changed().is_some_and(|changed| changed.events.iter().any(|event| event.kind == Kind::MeterClear))
     }
 
     /// A record laid out for its kind; one that never happened is all zeros.
@@ -168,38 +215,25 @@ impl Meter {
             let room = bytes.saturating_sub(detail.len());
             data.raw(detail.get(..bytes).unwrap_or(detail)).repeat(fill, room)
         };
+        let from_to = |lasted: i64| {
+            let ended = event.map(|e| Event { at: e.at.plus(lasted), ..e.clone() });
+            self.moment(self.moment(Data::new(), event), ended.as_ref())
+        };
+        let by_whom = || self.moment(Data::new(), event).raw(&operator);
         match kind {
-            Kind::PowerDown => {
-                let ended = event.map(|e| Event { at: e.at.plus(3 * MINUTE), ..e.clone() });
-                self.moment(self.moment(Data::new(), event), ended.as_ref())
-            }
+            Kind::PowerDown => from_to(POWER_DOWN),
             // The clock before and after.
             Kind::ClockSet => padded(Data::new().raw(&operator), 12, 0),
             // The first ten items written.
-            Kind::Programming => padded(self.moment(Data::new(), event).raw(&operator), 40, 0xFF),
-            Kind::EventClear => padded(self.moment(Data::new(), event).raw(&operator), 4, 0),
+            Kind::Programming => padded(by_whom(), 40, 0xFF),
+            Kind::EventClear => padded(by_whom(), 4, 0),
             Kind::CoverOpen | Kind::TerminalCoverOpen => {
-                let ended = event.map(|e| Event { at: e.at.plus(2 * MINUTE), ..e.clone() });
-                let data = self.moment(self.moment(Data::new(), event), ended.as_ref());
-                let data = COPIED.into_iter().fold(data, |data, counter| self.copied(data, counter, event));
-                COPIED.into_iter().fold(data, |data, counter| self.copied(data, counter, ended.as_ref()))
+                padded(from_to(COVER_OPEN), 2 * COPIED.len() * ENERGY_BYTES, 0)
             }
-            Kind::DemandClear => {
-                let data = self.moment(Data::new(), event).raw(&operator);
-                let totals = COPIED.into_iter().fold(data, |data, counter| match event {
-                    Some(event) => {
-                        let period = self.period_until(self.clock.shows(event.at));
-                        self.demand_value(data, Quantity::Counted(counter), Rate::Total, period)
-                    }
-                    None => data.repeat(0, 8),
-                });
-                // The same six of each phase, which this meter does not keep.
-                totals.repeat(0, 3 * 6 * 8)
-            }
-            Kind::MeterClear | Kind::Trip | Kind::Close => {
-                let data = self.moment(Data::new(), event).raw(&operator);
-                COPIED.into_iter().fold(data, |data, counter| self.copied(data, counter, event))
-            }
+            // Of the total and of each phase; a demand of phases this meter does not keep.
+            Kind::DemandClear => padded(by_whom(), 4 * COPIED.len() * DEMAND_BYTES, 0),
+            Kind::MeterClear => padded(by_whom(), 4 * COPIED.len() * ENERGY_BYTES, 0),
+            Kind::Trip | Kind::Close => padded(by_whom(), COPIED.len() * ENERGY_BYTES, 0),
         }
         .done()
     }
@@ -208,13 +242,6 @@ impl Meter {
         match event {
             Some(event) => data.second(self.clock.shows(event.at)),
             None => data.repeat(0, 6),
-        }
-    }
-
-    fn copied(&self, data: Data, counter: Counter, event: Option<&Event>) -> Data {
-        match event {
-            Some(event) => self.energy_value(data, Quantity::Counted(counter), Rate::Total, event.at),
-            None => data.repeat(0, 4),
         }
     }
 }

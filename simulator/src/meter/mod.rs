@@ -339,7 +339,7 @@ impl Meter {
         let asked = std::mem::take(&mut self.asked);
         *self = Self {
             address,
-            seed: mix(self.seed, truth.0.cast_unsigned()),
+            seed: mix(self.seed, about::REPLACEMENT),
             born: truth,
             clock: Timepiece::new(truth, 0, 0),
             start_digits: 0,

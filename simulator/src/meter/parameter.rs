@@ -1,5 +1,6 @@
 //! Class 04: parameters, clock, run-status words; and what may be written.
 
+use super::access::ProgrammingKey;
 use super::encode::{self, Data};
 use super::event::Kind;
 use super::relay::Command;
@@ -87,7 +88,7 @@ impl Meter {
                 0x0400_0A02..=0x0400_0A07 => data.bcd(15, 2),
                 SETTLEMENT_DAY => data.pair(0).pair(1),
                 // Second and third settlement day: not used.
-                0x0400_0B02 | 0x0400_0B03 => data.raw(&[0x99, 0x99]),
+                0x0400_0B02 | 0x0400_0B03 => data.raw(&UNUSED),
                 0x0400_1001 if self.prepaid => data.bcd(5_000, 4),
                 0x0400_1002 if self.prepaid => data.bcd(1_000, 4),
                 0x0400_1003 if self.prepaid => data.bcd(0, 4),
@@ -132,24 +133,24 @@ impl Meter {
         forced.into_iter().chain(written).chain([SettlementRule::STANDARD])
     }
 
-    /// Takes a written parameter over. `false`: there is no such parameter, or it can't be that.
-    pub(super) fn write(&mut self, item: u32, value: &[u8], operator: [u8; 4], truth: Civil) -> Written {
-        let done = match item {
-            DATE_AND_WEEKDAY | TIME => self.write_clock(item, value, operator, truth),
-            ADDRESS => self.write_address(value),
-            _ => match self.parameter_item(item, truth) {
-                // Status words and blocks are read only, and a parameter has the length it has.
-                Some(old) if old.len() == value.len() && item >> 8 != 0x0004_0005 => {
-                    self.set_parameter(item, value, truth);
-                    Written::Done
+    /// Takes a written parameter over: those that this meter goes by. It refuses what would be read back and change nothing.
+    pub(super) fn write(&mut self, item: u32, value: &[u8], operator: [u8; 4], truth: Civil) -> Result<(), Unwritten> {
+        match item {
+            DATE_AND_WEEKDAY | TIME => self.write_clock(item, value, operator, truth)?,
+            ADDRESS if self.programming_key() == ProgrammingKey::Released => return Err(Unwritten::NotAllowed),
+            ADDRESS => self.write_address(value)?,
+            _ => {
+                self.parameter_item(item, truth).ok_or(Unwritten::NoSuchParameter)?;
+                if !may_be(item, value) {
+                    return Err(Unwritten::BadValue);
                 }
-                _ => Written::NoSuchParameter,
-            },
-        };
-        if done == Written::Done && self.dialect == Dialect::Edition2007 {
+                self.set_parameter(item, value, truth);
+            }
+        }
+        if self.dialect == Dialect::Edition2007 {
             self.remember(Kind::Programming, truth, operator, item.to_le_bytes().to_vec());
         }
-        done
+        Ok(())
     }
 
     fn set_parameter(&mut self, item: u32, value: &[u8], truth: Civil) {
@@ -160,17 +161,17 @@ impl Meter {
         settings.push(Setting { since: truth, item, value: value.to_vec() });
     }
 
-    pub(super) fn write_address(&mut self, value: &[u8]) -> Written {
+    pub(super) fn write_address(&mut self, value: &[u8]) -> Result<(), Unwritten> {
         match (value.len(), encode::number(value)) {
             (6, Some(address)) if address < BROADCAST => {
                 self.address = address;
-                Written::Done
+                Ok(())
             }
-            _ => Written::NoSuchParameter,
+            _ => Err(Unwritten::BadValue),
         }
     }
 
-    fn write_clock(&mut self, item: u32, value: &[u8], operator: [u8; 4], truth: Civil) -> Written {
+    fn write_clock(&mut self, item: u32, value: &[u8], operator: [u8; 4], truth: Civil) -> Result<(), Unwritten> {
         let shown = self.clock.shows(truth);
         let now = shown.datetime();
         let wanted = match (item, value) {
@@ -183,11 +184,11 @@ impl Meter {
             }
             _ => None,
         };
-        let Some(wanted) = wanted else { return Written::NoSuchParameter };
+        let wanted = wanted.ok_or(Unwritten::BadValue)?;
         let detail = Data::new().second(shown).second(wanted).done();
         self.clock.set(truth, wanted);
         self.remember(Kind::ClockSet, truth, operator, detail);
-        Written::Done
+        Ok(())
     }
 
     fn status_word(&self, data: Data, word: u8, truth: Civil) -> Data {
@@ -214,6 +215,7 @@ impl Meter {
         bit(self.relay_is_open(truth), 4)
             | bit(commanded.open == Command::Open, 6)
             | bit(commanded.alarm, 7)
+            | bit(self.programming_key() == ProgrammingKey::Pressed, 3)
             | kind << 8
             | bit(commanded.keep_power, 12)
     }
@@ -251,9 +253,29 @@ impl MeterSpec {
 
 const BROADCAST: u64 = 999_999_999_999;
 
-/// What became of a write.
+/// Why a write was not taken over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Written {
-    Done,
+pub(super) enum Unwritten {
     NoSuchParameter,
+    /// Of another length, no decimal digits, out of range, or never to be written.
+    BadValue,
+    /// The programming key is not pressed.
+    NotAllowed,
 }
+
+/// Whether a parameter that the meter goes by may have this value.
+fn may_be(item: u32, value: &[u8]) -> bool {
+    match item {
+        // Pairs of bits that add (01), subtract (10) or leave out (00).
+        0x0400_0601..=0x0400_0603 => matches!(value, [word] if (0..4).all(|n| (word >> (2 * n)) & 0b11 != 0b11)),
+        SETTLEMENT_DAY => SettlementRule::parse(None, value).is_some(),
+        // There is one settlement a month: the second and third stay unused.
+        0x0400_0B02 | 0x0400_0B03 => value == UNUSED,
+        // The number on the nameplate; it need not be the address.
+        0x0400_0402 => value.len() == 6 && encode::number(value).is_some(),
+        _ => false,
+    }
+}
+
+/// A settlement day that is none.
+const UNUSED: [u8; 2] = [0x99, 0x99];

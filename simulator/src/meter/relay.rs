@@ -118,28 +118,33 @@ impl Meter {
 
     fn trip(&mut self, truth: Civil, operator: [u8; 4]) {
         let from = truth.plus(self.commanded().delay_ms);
+        let detail = self.registers(Kind::Trip, from);
         let changed = self.change();
         changed.relay.open = Command::Open;
         changed.relay.allowed = false;
         let closing = changed.outages.last_mut().filter(|last| last.to.is_none_or(|to| to > truth));
         match closing {
-            // Open already, or about to close: it stays open.
-            Some(last) => last.to = None,
+            // Open already, or about to close: it stays open, and the close that did not happen is no event.
+            Some(last) => {
+                last.to = None;
+                changed.events.retain(|event| event.kind != Kind::Close || event.at <= truth);
+            }
             None => {
                 changed.outages.push(Outage { from, to: None });
-                changed.events.push(Event { kind: Kind::Trip, at: from, operator, detail: Vec::new() });
+                changed.events.push(Event { kind: Kind::Trip, at: from, operator, detail });
             }
         }
     }
 
     fn close(&mut self, truth: Civil, operator: [u8; 4]) {
         let at = truth.plus(self.commanded().delay_ms);
+        let detail = self.registers(Kind::Close, at);
         let changed = self.change();
         changed.relay.open = Command::Close;
         changed.relay.allowed = false;
         if let Some(last) = changed.outages.last_mut().filter(|last| last.to.is_none()) {
             last.to = Some(at.max(last.from));
-            changed.events.push(Event { kind: Kind::Close, at, operator, detail: Vec::new() });
+            changed.events.push(Event { kind: Kind::Close, at, operator, detail });
         }
     }
 }

@@ -343,6 +343,89 @@ fn date_and_time_are_written_with_the_right_password_and_the_setting_is_remember
 }
 
 #[test]
+fn only_what_a_meter_goes_by_can_be_written_and_the_rest_is_refused() {
+    let now = at("2026-11-20T10:00:00");
+    let mut meter = household();
+    let mut write = |di: u32, value: &[u8]| {
+        let data = [&item(di)[..], &crate::master::credentials(4), value].concat();
+        let answer = ask(&mut meter, 0x14, &data, now).unwrap();
+        (answer.control, answer.data)
+    };
+    let done = (0x94, vec![]);
+    let (other, no_such_data) = ((0xD4, vec![0x01]), (0xD4, vec![0x02]));
+    assert_eq!(write(0x0400_0B01, &[0x12, 0x05]), done);
+    assert_eq!(write(0x0400_0602, &[0b0101_0001]), done);
+    assert_eq!(write(0x0400_0402, &[1, 2, 3, 4, 5, 6]), done);
+    for (di, value, what) in [
+        (0x0400_0A05, &[0x60, 0x00][..], "how often the profile records"),
+        (0x0400_0103, &[0x30], "the demand period"),
+        (0x0400_0103, &[0xEE], "no decimal digits"),
+        (0x0400_0204, &[0x02], "the number of tariffs"),
+        (0x0401_0000, &[1, 2, 1], "year zones"),
+        (0x0400_0503, &[0, 0], "a status word"),
+        (0x0400_0B01, &[0x12], "too short"),
+        (0x0400_0B01, &[0x24, 0x05], "no such hour"),
+        (0x0400_0B01, &[0x12, 0x29], "not a day of every month"),
+        (0x0400_0B02, &[0x12, 0x05], "a second settlement"),
+        (0x0400_0601, &[0b0000_1111], "both added and subtracted"),
+        (0x0400_0102, &[0, 0, 0x25], "no such hour"),
+    ] {
+        assert_eq!(write(di, value), other, "{what}");
+    }
+    assert_eq!(write(0x0400_0F0F, &[1]), no_such_data);
+    assert_eq!(meter.item(0x0400_0A05, now), Some(vec![0x15, 0x00]));
+    assert_eq!(meter.item(0x0400_0B01, now), Some(vec![0x12, 0x05]));
+}
+
+#[test]
+fn the_address_is_written_while_the_key_allows_it_and_the_status_word_says_so() {
+    let now = at("2026-11-20T10:00:00");
+    let mut meter = household();
+    let address = [&item(0x0400_0401)[..], &crate::master::credentials(4), &[1, 0, 0, 0, 0, 0]].concat();
+    let allowed = |meter: &Meter| meter.item(0x0400_0503, now).unwrap()[0] & 0x08 != 0;
+    meter.press_programming_key(false);
+    assert!(!allowed(&meter));
+    let refused = ask(&mut meter, 0x14, &address, now).unwrap();
+    assert_eq!((refused.control, refused.data), (0xD4, vec![0x04]));
+    meter.press_programming_key(true);
+    assert!(allowed(&meter));
+    assert_eq!(ask(&mut meter, 0x14, &address, now).unwrap().control, 0x94);
+    assert_eq!(meter.address(), 1);
+}
+
+#[test]
+fn records_hold_the_registers_as_they_stood_whatever_is_cleared_later() {
+    let (tripped, closed) = (at("2026-11-20T10:00:00"), at("2026-11-20T12:00:00"));
+    let cleared = at("2026-11-20T18:00:00");
+    let spec = MeterSpec { phases: 3, ..MeterSpec::household(123_456_789_012) };
+    let mut meter = Meter::new(&spec, SEED, tripped);
+    ask(&mut meter, 0x1C, &crate::master::relay(0x1A, VALID), tripped).unwrap();
+    let stood = meter.item(0x0001_0000, tripped).unwrap();
+    assert_eq!(meter.item(0x1D00_0301, cleared), Some(stood.clone()));
+    let block = meter.item(0x1D00_FF01, cleared).unwrap();
+    assert_eq!((block.len(), block[6], block[11], block.last()), (6 + 4 + 6 * 4 + 8, 0xAA, 0xAA, Some(&0xAA)));
+    assert_eq!(block[12..16], stood, "after the time and the operator, each with its AA");
+    ask(&mut meter, 0x1C, &crate::master::relay(0x1C, VALID), closed).unwrap();
+
+    let before = meter.item(0x0001_0000, cleared).unwrap();
+    let phase_a = meter.item(0x0015_0000, cleared).unwrap();
+    ask(&mut meter, 0x1A, &crate::master::credentials(2), cleared).unwrap();
+    let record = meter.item(0x0330_0101, cleared).unwrap();
+    assert_eq!(
+        (record.len(), &record[10..14], &record[34..38]),
+        (106, &before[..], &phase_a[..]),
+        "before the clearing"
+    );
+    // A clearing takes the other events with it.
+    assert_eq!(meter.item(0x1D00_0001, cleared), Some(vec![0, 0, 0]));
+    assert_eq!(meter.item(0x0330_0E00, cleared.plus(DAY)), Some(vec![0, 0, 0]));
+    assert_eq!(meter.item(0x0330_0100, cleared), Some(vec![1, 0, 0]));
+    let later = cleared.plus(DAY);
+    ask(&mut meter, 0x1A, &crate::master::credentials(2), later).unwrap();
+    assert_eq!(meter.item(0x0330_0102, later), Some(record), "and stays");
+}
+
+#[test]
 fn a_freeze_now_latches_the_registers_of_that_moment() {
     let now = at("2026-11-20T10:07:30");
     let mut meter = household();

@@ -151,6 +151,20 @@ fn a_slow_relay_is_still_closed_when_the_command_was_accepted() {
 }
 
 #[test]
+fn a_close_that_a_trip_took_back_never_was() {
+    let now = at("2026-11-20T10:00:00");
+    let mut meter = household();
+    command(&mut meter, TRIP);
+    meter.set_relay_delay(60_000);
+    command(&mut meter, CLOSE);
+    command(&mut meter, TRIP);
+    let later = now.plus(HOUR);
+    assert_eq!(meter.relay_state(later), RelayState::Open);
+    assert_eq!(meter.item(0x1E00_0001, later), Some(vec![0, 0, 0]), "it did not close");
+    assert_eq!(meter.item(0x1D00_0001, later), Some(vec![1, 0, 0]), "nor open again");
+}
+
+#[test]
 fn a_password_is_changed_by_who_knows_the_old_one() {
     let now = at("2026-11-20T10:00:00");
     let mut meter = household();
