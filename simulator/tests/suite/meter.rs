@@ -532,6 +532,101 @@ fn the_old_edition_answers_its_own_items() {
     assert_eq!(ask(&mut meter, 0x11, &item(0x0001_0000), now), None, "it does not hear 2007");
 }
 
+/// A meter of 1997 whose frames hold little, at a time on its own clock.
+fn old(now: Civil) -> Meter {
+    let clock = MeterSpec { clock_offset_ms: Some(0), drift_ppm: Some(0.0), ..MeterSpec::household(5) };
+    Meter::new(&MeterSpec { dialect: Dialect::Edition1997, max_data: 16, ..clock }, SEED, now)
+}
+
+/// Control code and data of its answer.
+fn answered(meter: &mut Meter, control: u8, data: &[u8], now: Civil) -> (u8, Vec<u8>) {
+    let answer = ask(meter, control, data, now).unwrap();
+    (answer.control, answer.data)
+}
+
+#[test]
+fn the_old_edition_goes_on_with_02_until_everything_was_given() {
+    let now = at("2026-11-20T10:00:00");
+    let mut meter = old(now);
+    let block = [0x1F, 0x90];
+    let (control, mut data) = answered(&mut meter, 0x01, &block, now);
+    assert_eq!((control, &data[..2], data.len()), (0xA1, &block[..], 16));
+    let (control, rest) = answered(&mut meter, 0x02, &block, now);
+    assert_eq!((control, &rest[..2]), (0x82, &block[..]));
+    data.extend_from_slice(&rest[2..]);
+    assert_eq!(Some(data[2..].to_vec()), meter.item(0x901F, now));
+    assert_eq!(answered(&mut meter, 0x02, &block, now), (0xC2, vec![0x02]), "there is no more");
+    assert_eq!(answered(&mut meter, 0x03, &block, now), (0xC3, vec![0x02]), "and nothing is kept to be sent again");
+    answered(&mut meter, 0x01, &block, now);
+    assert_eq!(answered(&mut meter, 0x02, &[0x2F, 0x90], now), (0xC2, vec![0x02]), "another item was begun");
+}
+
+#[test]
+fn the_old_edition_writes_clock_and_address_by_password() {
+    let now = at("2026-11-20T10:00:00");
+    let mut meter = old(now);
+    let write = |item: [u8; 2], password: u8, value: &[u8]| [&item[..], &[0, password, 0, 0], value].concat();
+    let time = [0x11, 0xC0];
+    assert_eq!(answered(&mut meter, 0x04, &write(time, 1, &[0, 0x30, 0x09]), now), (0xC4, vec![0x04]));
+    assert_eq!(answered(&mut meter, 0x04, &write(time, 0, &[0, 0x30, 0x25]), now), (0xC4, vec![0x01]), "no such hour");
+    assert_eq!(answered(&mut meter, 0x04, &write([0x10, 0x90], 0, &[0; 4]), now), (0xC4, vec![0x02]), "a register");
+    assert_eq!(meter.shows(now), now, "nothing was done yet");
+    assert_eq!(answered(&mut meter, 0x04, &write(time, 0, &[0, 0x30, 0x09]), now), (0x84, vec![]));
+    assert_eq!(answered(&mut meter, 0x04, &write([0x10, 0xC0], 0, &[0, 0x01, 0x12, 0x26]), now), (0x84, vec![]));
+    assert_eq!(meter.shows(now), at("2026-12-01T09:30:00"));
+
+    let (old_password, new_password) = ([0, 0, 0, 0], [0, 1, 2, 3]);
+    let change = [old_password, new_password].concat();
+    assert_eq!(answered(&mut meter, 0x0F, &change, now), (0x8F, new_password.to_vec()));
+    assert_eq!(answered(&mut meter, 0x0F, &change, now), (0xCF, vec![0x04]), "the old one is gone");
+    assert_eq!(answered(&mut meter, 0x04, &write(time, 0, &[0, 0, 0]), now), (0xC4, vec![0x04]));
+
+    let anyone = |meter: &mut Meter, data: &[u8]| {
+        meter.answer(Question { control: 0x0A, data, addressed: Addressed::Anyone }, now).map(|answer| answer.control)
+    };
+    assert_eq!(anyone(&mut meter, &[0xEE; 6]), None);
+    assert_eq!(anyone(&mut meter, &[9, 0, 0, 0, 0, 0]), Some(0x8A));
+    assert_eq!(meter.address(), 9);
+    assert_eq!(ask(&mut meter, 0x0A, &[8, 0, 0, 0, 0, 0], now), None, "only to whoever is alone");
+}
+
+#[test]
+fn the_old_edition_takes_a_broadcast_time_clears_its_demand_and_changes_its_speed() {
+    let now = at("2026-11-20T18:00:00");
+    let mut meter = old(now);
+    meter.set_clock(now, now.plus(-120_000));
+    let told = [0, 0, 0x18, 0x20, 0x11, 0x26];
+    let heard = meter.answer(Question { control: 0x08, data: &told, addressed: Addressed::Everybody }, now);
+    assert_eq!((heard, meter.shows(now)), (None, now));
+
+    let maximum = |meter: &Meter| number(&meter.item(0xA010, now).unwrap());
+    assert!(maximum(&meter) > 0);
+    assert_eq!(answered(&mut meter, 0x10, &[], now), (0x90, vec![]));
+    assert_eq!(maximum(&meter), 0);
+
+    let faster = ask(&mut meter, 0x0C, &[0b0010_0000], now).unwrap();
+    assert_eq!(faster, Answer { control: 0x8C, data: vec![0b0010_0000], then_baud: Some(4800) });
+    assert_eq!(answered(&mut meter, 0x0C, &[0b0000_0001], now), (0xCC, vec![0x01]));
+}
+
+#[test]
+fn the_old_edition_settles_its_maximum_demand_like_the_new_one() {
+    let now = at("2026-11-20T10:00:00");
+    let mut old = old(now);
+    let spec = MeterSpec { clock_offset_ms: Some(0), drift_ppm: Some(0.0), ..MeterSpec::household(5) };
+    let new = Meter::new(&spec, SEED, now);
+    // This month, the last, the one before.
+    for (value, instant, settled) in
+        [(0xA010, 0xB010, 0x0101_0000), (0xA410, 0xB410, 0x0101_0001), (0xA810, 0xB810, 0x0101_0002)]
+    {
+        let whole = new.item(settled, now).unwrap();
+        assert_eq!(old.item(value, now).unwrap(), whole[..3], "{value:04X}");
+        assert_eq!(old.item(instant, now).unwrap(), whole[3..7], "{instant:04X}");
+        assert!(number(&whole[..3]) > 0);
+    }
+    assert_eq!(answered(&mut old, 0x01, &[0x10, 0xAC], now), (0xC1, vec![0x02]), "it keeps no more months");
+}
+
 #[test]
 fn a_meter_of_active_energy_only_refuses_the_rest_and_leaves_its_place_in_a_block_empty() {
     let now = at("2026-11-20T10:00:00");
