@@ -18,7 +18,7 @@ use crate::civil::{Civil, SECOND};
 use crate::config::{ConfigError, check_baud, check_counter, check_drift, check_faults, check_rate, parse_address};
 use crate::fault::{FaultConfig, Strike};
 use crate::fleet::Fleet;
-use crate::meter::{Counter, Dialect, Level, Meter};
+use crate::meter::{Counter, Dialect, Disturbance, Level, Meter, Phase, Undisturbed};
 use crate::truth::{Counts, Hex};
 
 /// Longest request line; a profile of bytes to force is far below.
@@ -62,6 +62,8 @@ enum Request {
     ProgrammingKey { meter: String, pressed: bool },
     /// Opens the meter's cover for a moment.
     OpenCover { meter: String },
+    /// Lets something happen on the network before a meter.
+    Event { meter: String, kind: Disturbance, phase: Option<Phase>, from: Option<Civil>, to: Civil },
     /// What the relay truly is.
     Relay { meter: String },
     /// Sets a meter's clock.
@@ -105,6 +107,8 @@ enum Refusal {
     NoCalls(String),
     #[error(transparent)]
     Value(#[from] ConfigError),
+    #[error(transparent)]
+    Event(#[from] Undisturbed),
 }
 
 /// Why the back door was not opened.
@@ -258,6 +262,10 @@ fn answer(fleet: &Fleet, request: Value) -> Result<Value, Refusal> {
         }
         Request::OpenCover { meter } => {
             with(fleet, &meter, Meter::open_cover)?;
+            done()
+        }
+        Request::Event { meter, kind, phase, from, to } => {
+            with(fleet, &meter, |m, now| m.disturb(kind, phase, from.unwrap_or(now), to))??;
             done()
         }
         Request::Relay { meter } => {

@@ -291,6 +291,7 @@ impl Meter {
         self.remember_with_registers(Kind::MeterClear, truth, who.operator);
         self.born = truth;
         self.start_digits = 0;
+        self.forget_disturbances(None);
         let changed = self.change();
         changed.steps.clear();
         changed.demand_cleared.push(truth);

@@ -58,7 +58,7 @@ const FIRST_COPY: usize = 3;
 const COVER_OPEN: i64 = 2 * MINUTE;
 const POWER_DOWN: i64 = 3 * MINUTE;
 /// How many records of a kind a meter keeps.
-const KEPT: u8 = 10;
+pub(super) const KEPT: u8 = 10;
 /// Quantities that most records copy: forward, reverse, and the four quadrants.
 const COPIED: [Counter; 6] = [
     Counter::Forward,
@@ -71,10 +71,9 @@ const COPIED: [Counter; 6] = [
 
 impl Meter {
     /// Class 03: counts (last byte 00) and records (01 to 0A).
-    pub(super) fn event_item(&self, [_, di2, di1, di0]: [u8; 4], truth: Civil) -> Option<Vec<u8>> {
-        if (di2, di1, di0) == (0x01, 0x00, 0x00) {
-            // Loss of voltage: times and minutes of each phase; none of these networks ever loses one.
-            return Some(Data::new().bcd(0, 3 * 6).done());
+    pub(super) fn event_item(&self, [di3, di2, di1, di0]: [u8; 4], truth: Civil) -> Option<Vec<u8>> {
+        if let Some(disturbance) = self.disturbance_item([di3, di2, di1, di0], truth) {
+            return Some(disturbance);
         }
         let kind = Kind::of_class_03(di2, di1)?;
         let events = self.events(kind, truth);
@@ -132,6 +131,11 @@ impl Meter {
             _ => false,
         };
         self.change().events.retain(|event| event.kind == Kind::EventClear || !named(event.kind));
+        match (di3, di2) {
+            (0xFF, 0xFF) => self.forget_disturbances(None),
+            (0x03, di2) => self.forget_disturbances(Some(di2)),
+            _ => {}
+        }
     }
 
     pub(super) fn remember(&mut self, kind: Kind, truth: Civil, operator: [u8; 4], detail: Vec<u8>) {
@@ -180,6 +184,14 @@ impl Meter {
         let mut events = self.happened(kind, truth);
         let done = self.changed().into_iter().flat_map(|changed| &changed.events);
         events.extend(done.filter(|e| e.kind == kind && e.at <= truth).cloned());
+        if kind == Kind::PowerDown {
+            let made = self.power_downs(truth).map(|(at, to)| {
+                let detail = Data::new().second(self.clock.shows(to)).done();
+                Event { kind, at, operator: [0; 4], detail }
+            });
+            events.extend(made);
+            events.sort_by_key(|event| event.at);
+        }
         events
     }
 
@@ -221,6 +233,8 @@ impl Meter {
         };
         let by_whom = || self.moment(Data::new(), event).raw(&operator);
         match kind {
+            // One that was made knows its end.
+            Kind::PowerDown if !detail.is_empty() => padded(self.moment(Data::new(), event), 6, 0),
             Kind::PowerDown => from_to(POWER_DOWN),
             // The clock before and after.
             Kind::ClockSet => padded(Data::new().raw(&operator), 12, 0),

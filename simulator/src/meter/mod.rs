@@ -9,6 +9,7 @@
 mod access;
 mod dialect_1997;
 mod dialect_2007;
+mod disturbance;
 mod encode;
 mod event;
 mod freeze;
@@ -26,7 +27,8 @@ use crate::load::{LoadKind, TARIFFS};
 use crate::seed::{about, around, draw, mix};
 
 pub use access::Level;
-pub use register::Counter;
+pub use disturbance::{Disturbance, Undisturbed};
+pub use register::{Counter, Phase};
 pub use relay::RelayState;
 
 use register::CombinationWords;
@@ -143,6 +145,7 @@ struct Changed {
     relay: relay::Commanded,
     access: access::Access,
     events: Vec<event::Event>,
+    disturbances: Vec<disturbance::Disturbed>,
     immediate_freezes: Vec<Civil>,
     timed_freeze: Option<(freeze::Pattern, Civil)>,
     last_broadcast_day: Option<i64>,

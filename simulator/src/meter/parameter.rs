@@ -202,8 +202,7 @@ impl Meter {
             2 if self.phases == 3 => reverse | reverse << 1 | reverse << 2,
             2 => reverse,
             3 => self.relay_word(truth),
-            // Words 4 to 7 report faults of the network, and there are none.
-            _ => 0,
+            word => self.disturbance_word(word, truth),
         };
         data.raw(&bits.to_le_bytes())
     }

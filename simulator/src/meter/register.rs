@@ -40,8 +40,10 @@ pub(crate) enum Quantity {
 }
 
 /// One phase of the network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Phase {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "their names are all there is to say")]
+pub enum Phase {
     A,
     B,
     C,

@@ -458,6 +458,47 @@ async fn the_back_door_refuses_what_would_do_nothing_or_harm() {
 }
 
 #[tokio::test]
+async fn an_event_of_the_network_shows_in_its_count_its_record_and_its_status_bit() {
+    let running = start(&TCP.replace("count = 3", "count = 1, phases = 3")).await;
+    let mut door = door(&running).await;
+    let mut line = Line::call(&running, "bus").await;
+    let fleet = running.fleet();
+    fleet.with_meter(1, |meter, now| meter.set_clock(now, now)).unwrap();
+    let event =
+        json!({"op": "event", "meter": "1", "kind": "loss_of_voltage", "phase": "b", "to": "2026-11-20T10:30:00"});
+    assert_eq!(control(&mut door, event).await, json!({"ok": true}));
+    let power_down = json!({"op": "event", "meter": "1", "kind": "power_down", "from": "2026-11-20T10:05:00", "to": "2026-11-20T10:06:00"});
+    assert_eq!(control(&mut door, power_down).await, json!({"ok": true}));
+    let mut item = async |di| parse(&line.ask(&read("000000000001", di)).await).1[4..].to_vec();
+    let power_downs = number(&item(0x0311_0000).await);
+    fleet.clock().advance(10 * 60 * 1000);
+    assert_eq!(item(0x0301_0000).await, [[0; 6], [1, 0, 0, 0x10, 0, 0], [0; 6]].concat(), "times and minutes by phase");
+    let begin = [0x00, 0x00, 0x10, 0x20, 0x11, 0x26];
+    assert_eq!(item(0x0301_0201).await, [begin, [0; 6]].concat(), "it lasts");
+    assert_eq!(item(0x0301_0101).await, [0; 12], "not on phase A");
+    assert_eq!((item(0x0400_0504).await, item(0x0400_0505).await), (vec![0, 0], vec![1, 0]));
+    assert_eq!(number(&item(0x0311_0000).await), power_downs + 1);
+    assert_eq!(
+        item(0x0311_0001).await,
+        [[0, 0x05, 0x10, 0x20, 0x11, 0x26], [0, 0x06, 0x10, 0x20, 0x11, 0x26]].concat()
+    );
+    fleet.clock().advance(60 * 60 * 1000);
+    assert_eq!(item(0x0301_0000).await[6..12], [1, 0, 0, 0x30, 0, 0]);
+    assert_eq!(item(0x0301_0201).await, [begin, [0x00, 0x30, 0x10, 0x20, 0x11, 0x26]].concat());
+    assert_eq!(item(0x0400_0505).await, [0, 0], "it is over");
+    for (kind, phase, to, why) in [
+        ("overload", json!(null), "2026-11-20T12:00:00", "expected a phase that the meter has"),
+        ("power_down", json!("a"), "2026-11-20T12:00:00", "expected no phase"),
+        ("overload", json!("a"), "2026-11-20T11:00:00", "ends before it begins"),
+    ] {
+        let refused = json!({"op": "event", "meter": "1", "kind": kind, "phase": phase, "to": to});
+        let answer = control(&mut door, refused).await;
+        assert!(answer["error"].as_str().is_some_and(|error| error.contains(why)), "{answer}");
+    }
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn the_back_door_shuts_at_the_first_line_that_is_no_json() {
     let running = start(TCP).await;
     let mut door = door(&running).await;
