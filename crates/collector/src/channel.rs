@@ -4,13 +4,15 @@
 //! memory of silent meters, and is woken by finished dialogues, on-demand reads, changes of the archive, the link, and
 //! the clock. A panic in a dialogue is counted and costs that dialogue; one in here restarts the channel.
 
+mod clocks;
+mod reads;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hes_model::{ChannelConfig, Class, ClockSync, Failure, FailureKind, MeterId, Request, Series, Task, UtcMicros};
-use hes_store::slots::times_on;
-use hes_store::{Age, OnDemandFailure, OnDemandId, OnDemandRead, Store, StoreError, TakenRead};
+use hes_model::{ChannelConfig, Class, ClockSync, Failure, MeterId, Series, UtcMicros};
+use hes_store::{Age, OnDemandId, Store, StoreError};
 use hes_validation::Identity;
 use jiff::civil::Date;
 use tokio::task::JoinSet;
@@ -18,21 +20,17 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::agenda::{Agenda, Extent, What, Work};
-use crate::batch::{Asked, batches};
-use crate::broadcast::{Watch, broadcast};
+use crate::batch::batches;
 use crate::config::CollectorConfig;
-use crate::drift::{Checks, Drift, Next, Verdict};
-use crate::host_clock::{HostClock, Proof};
+use crate::drift::{Drift, Verdict};
+use crate::host_clock::HostClock;
 use crate::job::{Cause, Desk, Job, Report};
 use crate::ledger::{Alert, Ledger, Metered};
 use crate::metrics::CollectorMetrics;
-use crate::notebook::{Notebook, wall_clock};
+use crate::notebook::wall_clock;
 use crate::silence::Silence;
 use crate::status::StatusBoard;
 use crate::turnstile::{LinkState, MeterKey, Turnstile};
-
-/// On-demand reads of one channel held side by side, beside its planned dialogues.
-const ON_DEMAND_SIDE_BY_SIDE: usize = 4;
 
 /// A link that was down for less than this is forgotten once it is up: shorter ones are no cause of anything missing.
 const SHORTEST_OUTAGE: Duration = Duration::from_secs(60);
@@ -236,16 +234,6 @@ impl Channel {
         if good { Age::Counts } else { Age::Doubted }
     }
 
-    /// Whether the host's clock may set meters. The watch over it looks every few seconds; a jump since then must not reach
-    /// every meter of the line.
-    fn proof(&mut self, now: UtcMicros) -> Option<Proof> {
-        let monotonic = std::time::Instant::now();
-        self.clock.observe(now, monotonic);
-        let proof = self.shared.board.proof();
-        let jumped = self.clock.doubt(monotonic).filter(|_| proof.as_ref().is_some_and(Proof::is_proven));
-        jumped.map_or(proof, |why| Some(Proof::Unproven { why }))
-    }
-
     fn settle(&self) -> Duration {
         Duration::from_secs(self.shared.config.after_latch_seconds.into())
     }
@@ -340,78 +328,6 @@ impl Channel {
         self.running.insert(id, about);
     }
 
-    /// Takes up what persons asked for, as far as there is room.
-    async fn take_reads(&mut self) -> Result<(), StoreError> {
-        let under_way = self.running.values().filter(|about| **about == About::Read).count();
-        let Some(room) = ON_DEMAND_SIDE_BY_SIDE.checked_sub(under_way).and_then(|room| u32::try_from(room).ok()) else {
-            return Ok(());
-        };
-        if room == 0 {
-            return Ok(());
-        }
-        let at = std::time::Instant::now();
-        for taken in self.shared.store.take_reads(&self.config.name, wall_clock(), at, room).await? {
-            self.start_read(taken).await?;
-        }
-        Ok(())
-    }
-
-    async fn start_read(&mut self, TakenRead { read, left }: TakenRead) -> Result<(), StoreError> {
-        hes_failpoint::hit("collector.channel.read_taken");
-        if !self.meters.contains_key(&read.meter) {
-            // It may have come to the channel after our last look at the archive.
-            self.load_meters().await?;
-        }
-        let Some(meter) = self.meters.get(&read.meter).map(Arc::clone) else {
-            let detail = "the meter was moved to another channel or retired after the read was asked for; ask again";
-            return self.refuse_read(&read, Failure::new(FailureKind::Interrupted, detail)).await;
-        };
-        match self.asked_by(&read) {
-            Ok((asked, series)) => {
-                let until = Some((read.id, left));
-                self.start(Job::of_read(meter, read.id, read.request, asked, series), until);
-                Ok(())
-            }
-            Err(failure) => self.refuse_read(&read, failure).await,
-        }
-    }
-
-    async fn refuse_read(&self, read: &OnDemandRead, failure: Failure) -> Result<(), StoreError> {
-        let failures = [OnDemandFailure { register: None, failure }];
-        self.shared.store.finish_read(read.id, &failures, wall_clock()).await
-    }
-
-    /// The slots of a person's request. A value of now belongs to the second in which it was taken up.
-    fn asked_by(&self, read: &OnDemandRead) -> Result<(Asked, Option<Series>), Failure> {
-        let calendar = self.shared.store.calendar();
-        let days = |days: &[Date]| days.iter().map(|day| calendar.day_start(*day)).collect::<Vec<_>>();
-        let (series, registers, times) = match &read.request {
-            Request::Clock => return Ok((Asked::default(), None)),
-            Request::BroadcastTime => {
-                let detail = "the time is broadcast by clock plans only";
-                return Err(Failure::new(FailureKind::NotSupported, detail));
-            }
-            Request::Instant { registers } => {
-                let now = wall_clock();
-                (Series::Instant, registers, vec![UtcMicros(now.0 - now.0.rem_euclid(1_000_000))])
-            }
-            Request::Daily { registers, days: wanted } => (Series::Daily, registers, days(wanted)),
-            Request::Monthly { registers, months } => (Series::Monthly, registers, days(months)),
-            Request::Interval { registers, minutes, from, to } => {
-                let (from, to) = (calendar.instant(*from), calendar.instant(*to));
-                let profile = Task::Interval { minutes: *minutes, registers: Vec::new() };
-                let days = calendar
-                    .day_of(from)
-                    .series(jiff::Span::new().days(1))
-                    .take_while(|day| calendar.day_start(*day) < to);
-                let times = days.flat_map(|day| times_on(&profile, day, calendar)).filter(|at| (from..to).contains(at));
-                (Series::Interval(*minutes), registers, times.collect())
-            }
-        };
-        let slots = times.iter().flat_map(|time| registers.iter().map(|register| (*register, *time)));
-        Ok((Asked::of(series, slots, &self.desk.zone), Some(series)))
-    }
-
     async fn finished(
         &mut self,
         done: Result<(tokio::task::Id, Done), tokio::task::JoinError>,
@@ -482,17 +398,6 @@ impl Channel {
         Ok(())
     }
 
-    /// A clock that could not be read though its meter answers is not asked for again at once.
-    fn clock_checked(&mut self, report: &Report) {
-        if report.clock.is_some() {
-            self.clock_waits.remove(&report.meter());
-        } else if report.answered {
-            let times = self.clock_waits.get(&report.meter()).map_or(0, |(times, _)| *times);
-            let next = Instant::now() + self.shared.config.retry.slot_wait(times);
-            self.clock_waits.insert(report.meter(), (times + 1, next));
-        }
-    }
-
     /// What a person should know of a meter, once a day for each kind.
     async fn raise_alerts(&mut self, report: &Report, now: UtcMicros) -> Result<(), StoreError> {
         let mut alerts = Vec::new();
@@ -527,56 +432,6 @@ impl Channel {
         Ok(())
     }
 
-    /// Broadcasts the time, if the meters need it and nothing forbids it.
-    async fn sync_clocks(&mut self, now: UtcMicros) -> Result<(), StoreError> {
-        if !self.drift.may_decide(self.clock_checks()) || !self.turnstile.state().borrow().is_up() {
-            return Ok(());
-        }
-        let proof = self.proof(now);
-        let ledger = Ledger::of(&self.shared.store);
-        let calendar = self.shared.store.calendar();
-        let last = ledger.last_broadcast(&self.config.name).await?.map(|at| calendar.day_of(at));
-        let civil = calendar.civil(now);
-        let latching = self.meters.values().find_map(|meter| hes_driver::latching(&meter.spec, civil.time()));
-        match self.drift.decide(proof.as_ref(), civil, latching, last) {
-            Next::Nothing => {}
-            Next::Tell(why) => {
-                tracing::warn!(channel = %self.config.name, %why, "meters drift, and the time is not broadcast");
-                ledger.clock_sync_withheld(&self.config.name, &why, now).await?;
-            }
-            Next::Broadcast(meters) => match meters.iter().find_map(|meter| self.meters.get(meter)).map(Arc::clone) {
-                Some(meter) => self.start_broadcast(meter),
-                None => self.drift.broadcast_failed(),
-            },
-        }
-        Ok(())
-    }
-
-    fn start_broadcast(&mut self, meter: Arc<Metered>) {
-        let link = self.turnstile.link(MeterKey::Everyone, Class::Clock);
-        let notes = Notebook::new(self.desk.zone.clone(), self.desk.wake_up);
-        let watch = Watch { clock: self.clock.clone(), board: self.shared.board.clone() };
-        let task = async move { Done::Broadcast(broadcast(&meter.spec, link, watch, notes).await) };
-        let task = self.tasks.spawn(task).id();
-        self.running.insert(task, About::Broadcast);
-    }
-
-    async fn broadcast_ended(&mut self, sent: Result<UtcMicros, Failure>) -> Result<(), StoreError> {
-        match sent {
-            Ok(at) => {
-                let meters = self.drift.broadcast_done();
-                self.shared.metrics.broadcasts.inc();
-                tracing::info!(channel = %self.config.name, meters = meters.len(), "the time was broadcast");
-                Ledger::of(&self.shared.store).broadcast_sent(&self.config.name, at, meters.len()).await
-            }
-            Err(failure) => {
-                self.drift.broadcast_failed();
-                tracing::warn!(channel = %self.config.name, %failure, "the time could not be broadcast; tried again at the next look");
-                Ok(())
-            }
-        }
-    }
-
     /// A link that is down is noted once as an outage, which is then the cause of whatever is missing: not a row for each
     /// meter and minute.
     async fn note_outage(&mut self) -> Result<(), StoreError> {
@@ -593,11 +448,6 @@ impl Channel {
             LinkState::Opening | LinkState::Down { .. } | LinkState::Up { .. } => {}
         }
         Ok(())
-    }
-
-    fn clock_checks(&self) -> Checks {
-        let under_way = self.running.values().any(|about| matches!(about, About::Planned(_, Class::Clock)));
-        if under_way { Checks::Due } else { self.agenda.clock_checks() }
     }
 
     fn report_status(&self, link: &LinkState) {
