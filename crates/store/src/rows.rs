@@ -10,7 +10,8 @@ const ROWS_MAX: usize = 512;
 
 /// Inserts `rows`, each bound by `bind`; tells how many were inserted.
 ///
-/// The statements have powers of two of rows, so that the few that there can be stay prepared.
+/// The statements have powers of two of rows, so that the few that there can be stay prepared. While SQLite works on one,
+/// on its own thread, the next is bound.
 pub(crate) async fn insert<'a, R>(
     db: &mut SqliteConnection,
     into: &'static str,
@@ -18,14 +19,22 @@ pub(crate) async fn insert<'a, R>(
     mut rows: &'a [R],
     mut bind: impl FnMut(Separated<'_, Sqlite, &'static str>, &'a R),
 ) -> Result<u64, StoreError> {
-    let mut inserted = 0;
-    while let Some(log) = rows.len().checked_ilog2() {
+    let mut next = move || {
+        let log = rows.len().checked_ilog2()?;
         let (now, rest) = rows.split_at(ROWS_MAX.min(1 << log));
+        rows = rest;
         let mut statement = QueryBuilder::<Sqlite>::new(into);
         statement.push_values(now, &mut bind);
         statement.push(otherwise);
-        inserted += statement.build().execute(&mut *db).await?.rows_affected();
-        rows = rest;
+        Some(statement)
+    };
+    let mut inserted = 0;
+    let mut bound = next();
+    while let Some(mut statement) = bound {
+        // The first of the two hands its statement over before the second runs.
+        let (done, following) = tokio::join!(biased; statement.build().execute(&mut *db), async { next() });
+        inserted += done?.rows_affected();
+        bound = following;
     }
     Ok(inserted)
 }
