@@ -295,7 +295,12 @@ impl Store {
         let deadlines = &self.inner.deadlines;
         deadlines.learn(&self.inner.gate, now, at).await?;
         let over = deadlines.over(at);
-        if over.is_empty() {
+        // Those that are running wait for their runner; for them alone nobody need wait for the gate.
+        let queued =
+            sqlx::query("SELECT id FROM on_demand WHERE id IN (SELECT value FROM json_each(?)) AND state = 'queued'")
+                .bind(json(&over)?)
+                .fetch_optional(&self.inner.pool);
+        if over.is_empty() || queued.await?.is_none() {
             return Ok(0);
         }
         let mut turn = self.inner.gate.begin(Urgency::Urgent, Durability::Process).await?;

@@ -172,11 +172,13 @@ impl Pace {
     /// Whether a batch had better wait for more dialogues until then: nobody waits for it in person, it is small, and
     /// others are under way, as room is reserved that is not its own.
     fn waits(&self, batch: &[Job]) -> Option<Instant> {
+        if batch.len() >= WORTH_A_TRANSACTION {
+            return None;
+        }
         let reserved = usize::try_from(self.capacity).unwrap_or(usize::MAX) - self.room.available_permits();
         let own: usize = batch.iter().map(|job| usize::try_from(job.permit.readings).unwrap_or(usize::MAX)).sum();
         let in_person = |job: &Job| matches!(job.record.class, Class::Order | Class::OnDemand);
-        let waits = batch.len() < WORTH_A_TRANSACTION && own < reserved && !batch.iter().any(in_person);
-        waits.then_some(self.next)
+        (own < reserved && !batch.iter().any(in_person)).then_some(self.next)
     }
 
     /// A transaction begins.
@@ -215,21 +217,26 @@ impl Task {
         let mut readings = first.record.readings.len();
         let mut batch = vec![first];
         while readings < BATCH_READINGS && batch.len() < BATCH_DIALOGUES {
-            let more = match (queue.try_recv(), self.pace.waits(&batch)) {
-                (Ok(job), _) => Some(job),
-                (Err(_), None) => None,
-                (Err(_), Some(until)) => tokio::select! {
-                    biased;
-                    job = queue.recv() => job,
-                    () = self.closing.cancelled() => None,
-                    () = sleep_until(until) => None,
-                },
+            let next = match queue.try_recv() {
+                Ok(job) => Some(job),
+                Err(_) => self.later(&batch, queue).await,
             };
-            let Some(job) = more else { break };
+            let Some(job) = next else { break };
             readings += job.record.readings.len();
             batch.push(job);
         }
         batch
+    }
+
+    /// What comes while the batch had better wait; nothing, where it need not.
+    async fn later(&self, batch: &[Job], queue: &mut mpsc::Receiver<Job>) -> Option<Job> {
+        let until = self.pace.waits(batch)?;
+        tokio::select! {
+            biased;
+            job = queue.recv() => job,
+            () = self.closing.cancelled() => None,
+            () = sleep_until(until) => None,
+        }
     }
 
     /// Commits a batch and answers its jobs. A dialogue that the database refuses for itself does not take the others

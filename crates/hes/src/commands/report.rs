@@ -163,7 +163,7 @@ fn show_excluded(out: Output, report: &SuccessReport) -> anyhow::Result<()> {
     }
     out.table(&meters)?;
     if report.excluded_not_listed > 0 {
-        out.toned(Tone::Faint, say::not_listed(report.excluded_not_listed))?;
+        out.toned(Tone::Faint, say::excluded_not_listed(report.excluded_not_listed))?;
     }
     Ok(())
 }

@@ -347,6 +347,7 @@ messages! {
         zh: "{day} 表内时钟({zone}),合格范围 {tolerance} 秒"
     }
     broadcast_sent(at, channel) { en: "time broadcast to {channel} at {at}", zh: "{at} 对 {channel} 广播校时" }
+    excluded_not_listed(count) { en: "{count} more; --excluded lists more", zh: "另有 {count} 条,可用 --excluded 显示更多" }
     not_listed(count) { en: "{count} more; --limit lists more", zh: "另有 {count} 条,可用 --limit 显示更多" }
     not_asked() { en: "not asked yet", zh: "尚未召测" }
     next_probe() { en: "once the meter answers its next probe", zh: "待电表应答下次探测" }
