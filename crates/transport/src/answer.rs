@@ -127,7 +127,10 @@ impl Answer {
             self.counts.skipped(1, Why::Malformed);
             self.keep_broken();
             self.consume(1);
-            if let Some(done) = self.scan(now, expect) {
+            let done = self.scan(now, expect);
+            // A frame that stands behind a false start was whole before now: it does not tell how fast its bytes came.
+            self.arrived = None;
+            if let Some(done) = done {
                 return done;
             }
         }
@@ -328,6 +331,16 @@ mod tests {
         assert_eq!(a.received(t0 + ms(30), &stream, &mut want), Step::Wait);
         assert_eq!(a.deadline(), t0 + ms(130));
         assert_eq!(a.expired(t0 + ms(130), &mut want), Step::Done { first: t0 + ms(30) });
+    }
+
+    #[test]
+    fn an_answer_found_behind_a_false_start_does_not_tell_how_fast_it_came() {
+        let (mut a, t0, mut want) = start();
+        let answer = frame(7, b"value");
+        a.received(t0 + ms(30), &[&[0x68, 0xF0][..], &answer[..2]].concat(), &mut want);
+        a.received(t0 + ms(60), &answer[2..], &mut want);
+        assert_eq!(a.expired(t0 + ms(160), &mut want), Step::Done { first: t0 + ms(30) });
+        assert_eq!(a.take_arrived(), None);
     }
 
     #[test]

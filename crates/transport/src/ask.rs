@@ -10,16 +10,13 @@ use tokio::time::{Instant, timeout_at};
 use crate::answer::{Answer, Step};
 use crate::{Deadlines, Line};
 
-/// How late a look may be that still tells what the line did; later, it tells how busy this machine is.
-const PUNCTUAL: Duration = Duration::from_millis(2);
-
 /// Whether somebody saw the last bytes come.
 #[derive(Debug, Clone, Copy)]
 enum Looks {
     AtEachPiece,
-    /// It is the first look after one that ended then.
-    AgainSince {
-        until: Instant,
+    /// It is the first look for a while, and before then the rest could not be there.
+    Again {
+        due: Instant,
     },
 }
 
@@ -89,9 +86,9 @@ impl Line {
                     if let Some(away) = self.tempo.may_look_away(answer.missing(), answer.gap())
                         && self.can_look_away()
                     {
-                        let until = (Instant::now() + away).min(answer.deadline());
-                        self.look_away(until).await?;
-                        looks = Looks::AgainSince { until };
+                        let now = Instant::now();
+                        self.look_away((now + away.for_now).min(answer.deadline())).await?;
+                        looks = Looks::Again { due: now + away.rest };
                     }
                 }
                 Step::Done { first } => {
@@ -121,10 +118,9 @@ impl Line {
         let Some((bytes, took)) = answer.take_arrived() else { return };
         match looks {
             Looks::AtEachPiece => self.tempo.arrived(bytes, took),
-            // Back in time, and all of it was there.
-            Looks::AgainSince { until } if now < until + PUNCTUAL => self.tempo.was_quicker(),
-            // Ourselves late, which says nothing of the line.
-            Looks::AgainSince { .. } => {}
+            Looks::Again { due } if now < due => self.tempo.was_quicker(),
+            // We were late ourselves, which says nothing of the line.
+            Looks::Again { .. } => {}
         }
     }
 
@@ -164,7 +160,7 @@ mod tests {
     use hes_model::LineSettings;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::{TcpListener, TcpStream};
-    use tokio::time::sleep;
+    use tokio::time::{advance, sleep};
 
     use super::*;
     use crate::dial_in::{Presence, Proof};
@@ -251,6 +247,32 @@ mod tests {
             assert_eq!(taken, [answer.as_slice()]);
             assert!(whole - last <= late_max, "{:?} late", whole - last);
         }
+    }
+
+    /// Hears a question and answers it with a first piece, upon which somebody looks away, and with all the rest a millisecond
+    /// later; then this machine is so busy that it sees nothing of it until `seen` after that.
+    async fn answer_unseen(server: &mut TcpStream, answer: &[u8], seen: Duration) {
+        hear(server).await;
+        sleep(PIECE_TIME).await;
+        server.write_all(&answer[..PIECE]).await.unwrap();
+        sleep(Duration::from_millis(1)).await;
+        server.write_all(&answer[PIECE..]).await.unwrap();
+        advance(seen).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_line_quicker_than_thought_is_known_though_the_look_that_found_it_was_late() {
+        let (mut line, mut server) = connected().await;
+        let answer = frame(7, &[1; 200]);
+        teach(&mut line, &mut server, PIECE_TIME).await;
+        let pieces = u32::try_from(answer.len().div_ceil(PIECE)).unwrap();
+        let almost_due = PIECE_TIME * (pieces - 1) - Duration::from_millis(10);
+        let (taken, ()) = tokio::join!(ask(&mut line), answer_unseen(&mut server, &answer, almost_due));
+        assert_eq!(taken.unwrap(), [answer.as_slice()]);
+        let before = line.counters().reads();
+        let (taken, _) = tokio::join!(ask(&mut line), pass_on(&mut server, &answer, PIECE_TIME));
+        assert_eq!(taken.unwrap(), [answer.as_slice()]);
+        assert_eq!(line.counters().reads() - before, pieces.into(), "each piece is looked at again");
     }
 
     #[tokio::test(start_paused = true)]
