@@ -276,6 +276,31 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn an_answer_that_is_here_is_taken_though_somebody_looked_away_until_its_deadline_was_over() {
+        let (mut line, mut server) = connected().await;
+        let answer = frame(7, &[1; 200]);
+        teach(&mut line, &mut server, PIECE_TIME).await;
+        let (taken, ()) = tokio::join!(ask(&mut line), answer_unseen(&mut server, &answer, PATIENCE.gap));
+        assert_eq!(taken.unwrap(), [answer.as_slice()]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_came_before_the_question_is_no_answer_though_the_runtime_has_not_heard_of_it() {
+        let (stale, fresh) = (frame(7, &[2; 200]), frame(7, &[3; 200]));
+        for looked_away in [false, true] {
+            let (mut line, mut server) = connected().await;
+            teach(&mut line, &mut server, PIECE_TIME).await;
+            if looked_away {
+                let (taken, ()) = tokio::join!(ask(&mut line), answer_unseen(&mut server, &fresh, PATIENCE.gap / 2));
+                assert_eq!(taken.unwrap(), [fresh.as_slice()]);
+            }
+            server.write_all(&stale).await.unwrap();
+            let (taken, _) = tokio::join!(ask(&mut line), pass_on(&mut server, &fresh, PIECE_TIME));
+            assert_eq!(taken.unwrap(), [fresh.as_slice()]);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn an_answer_that_stops_in_the_middle_is_given_up_though_nobody_looked_when_it_did() {
         let (mut line, mut server) = connected().await;
         let answer = frame(7, &[1; 200]);

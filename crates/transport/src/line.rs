@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hes_driver::Patience;
 use hes_model::LineSettings;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use crate::dial_in::Presence;
@@ -197,7 +197,7 @@ impl Line {
         let from_stream = async {
             match &mut self.stream {
                 Stream::Serial(port) => port.read(into).await,
-                Stream::Tcp(socket) => socket.watched()?.read_buf(into).await,
+                Stream::Tcp(socket) => socket.read(into).await,
             }
         };
         let n = tokio::select! {
@@ -353,7 +353,7 @@ impl Line {
         loop {
             let n = match &mut self.stream {
                 Stream::Serial(port) => port.try_read(&mut scratch),
-                Stream::Tcp(socket) => socket.watched()?.try_read(&mut scratch),
+                Stream::Tcp(socket) => socket.try_read(&mut scratch),
             };
             match n {
                 Ok(0) => {
