@@ -82,8 +82,8 @@ impl Exchange for MeterLink {
                 if !last.is_empty() {
                     tapped.tap.log(Direction::Received, &last);
                 }
-                let late_until = begun + self.settings.duration_of(request.len()) + longest.whole;
-                turn.learn(Lesson::Missed { late_until: (deadlines != longest).then_some(late_until) });
+                let late = longest.late(begun + self.settings.duration_of(request.len()));
+                turn.learn(Lesson::Missed { late: (deadlines != longest).then_some(late) });
                 Err(LinkError::TimedOut { heard, last })
             }
             Err(AskError::Lost(cause)) => {

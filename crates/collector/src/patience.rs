@@ -7,8 +7,9 @@
 //! answer time. What a device on the way may hold back of an answer comes on top of either; [`HeldBack`] learns it, with the
 //! same factor after the same number of long answers, for the meters that never answered too. Two rules keep that safe:
 //!
-//! - after such a shortened wait ran out, the meter is asked *nothing* until its longest answer time is over, so that a
-//!   late answer cannot meet a later question. Other meters are asked meanwhile;
+//! - after such a shortened wait ran out, the meter is asked *nothing* until its longest answer time is over, and while bytes
+//!   that belong to no answer still come, until they end or have had the time that an answer's pauses may take, so that a late
+//!   answer cannot meet a later question. Other meters are asked meanwhile;
 //! - until it answers again, the meter gets the longest answer time: it may have become slower.
 //!
 //! What was learned outlives a restart: the replies are stored from time to time, and the next start begins with them.
@@ -17,6 +18,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use hes_model::MeterId;
+use hes_transport::Late;
 use tokio::time::Instant;
 
 use crate::held_back::{HeldBack, Share};
@@ -71,7 +73,7 @@ struct Habit {
     /// Whether there are replies that were not given away yet.
     has_new: bool,
     missed: bool,
-    closed_until: Option<Instant>,
+    late: Option<Late>,
 }
 
 /// What one channel knows about its meters.
@@ -143,21 +145,22 @@ impl Habits {
             habit.replies.add(reply);
             habit.has_new = true;
             habit.missed = false;
-            habit.closed_until = None;
+            habit.late = None;
         }
     }
 
-    /// No reply came. `late_until`: until when one may still come, if the wait was shorter than the longest answer time.
-    pub(crate) fn missed(&mut self, meter: MeterKey, late_until: Option<Instant>) {
+    /// No reply came. `late`: how long one may still come, if the wait was shorter than the longest answer time.
+    pub(crate) fn missed(&mut self, meter: MeterKey, late: Option<Late>) {
         if let Some(habit) = self.habit(meter) {
             habit.missed = true;
-            habit.closed_until = late_until;
+            habit.late = late;
         }
     }
 
-    /// When `meter` may be asked, if not at once.
-    pub(crate) fn closed_until(&self, meter: MeterKey, now: Instant) -> Option<Instant> {
-        self.meters.get(&meter).and_then(|habit| habit.closed_until).filter(|until| *until > now)
+    /// When `meter` may be asked, if not at once. `stray`: when bytes that belong to no answer were last heard on the line.
+    pub(crate) fn closed_until(&self, meter: MeterKey, now: Instant, stray: Option<Instant>) -> Option<Instant> {
+        let late = self.meters.get(&meter)?.late?;
+        Some(late.until(stray)).filter(|until| *until > now)
     }
 
     fn habit(&mut self, meter: MeterKey) -> Option<&mut Habit> {
@@ -171,8 +174,16 @@ impl Habits {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hes_transport::Deadlines;
 
     const METER: MeterKey = MeterKey::Meter(MeterId(1));
+    const LONGEST: Deadlines = Deadlines {
+        first: Duration::from_millis(300),
+        gap: Duration::from_millis(100),
+        whole: Duration::from_millis(500),
+        with_pauses: Duration::from_millis(3000),
+        held_back: Duration::ZERO,
+    };
 
     fn ms(n: u64) -> Duration {
         Duration::from_millis(n)
@@ -218,10 +229,22 @@ mod tests {
     fn a_meter_that_may_answer_late_is_closed_and_no_other() {
         let now = Instant::now();
         let mut habits = learned([30; 25]);
-        habits.missed(METER, Some(now + ms(500)));
-        assert_eq!(habits.closed_until(METER, now), Some(now + ms(500)));
-        assert_eq!(habits.closed_until(METER, now + ms(500)), None);
-        assert_eq!(habits.closed_until(MeterKey::Meter(MeterId(2)), now), None);
+        habits.missed(METER, Some(LONGEST.late(now)));
+        assert_eq!(habits.closed_until(METER, now, None), Some(now + ms(500)));
+        assert_eq!(habits.closed_until(METER, now + ms(500), None), None);
+        assert_eq!(habits.closed_until(MeterKey::Meter(MeterId(2)), now, None), None);
+    }
+
+    #[test]
+    fn a_meter_whose_late_answer_still_comes_is_closed_until_it_is_silent_or_its_pauses_are_used_up() {
+        let now = Instant::now();
+        let mut habits = learned([30; 25]);
+        habits.missed(METER, Some(LONGEST.late(now)));
+        let at = now + ms(500);
+        assert_eq!(habits.closed_until(METER, at, Some(now + ms(490))), Some(now + ms(590)));
+        assert_eq!(habits.closed_until(METER, now + ms(590), Some(now + ms(490))), None);
+        assert_eq!(habits.closed_until(METER, at, Some(now + ms(2990))), Some(now + ms(3000)));
+        assert_eq!(habits.closed_until(METER, now + ms(3000), Some(now + ms(2999))), None);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use hes_model::{ReceivedAt, UtcMicros};
 use tokio::time::{Instant, timeout_at};
 
 use crate::answer::{Answer, Step};
-use crate::{Deadlines, Line};
+use crate::{Deadlines, Late, Line};
 
 /// Whether somebody saw the last bytes come.
 #[derive(Debug, Clone, Copy)]
@@ -63,7 +63,7 @@ impl Line {
         self.settle().await?;
         self.drop_stale()?;
         let sent = self.write_all(request).await?;
-        self.expecting_until(sent + longest.whole);
+        self.expecting(longest.late(sent));
 
         let mut answer = Answer::new(deadlines, sent);
         let mut heard = Vec::new();
@@ -93,6 +93,11 @@ impl Line {
                 }
                 Step::Done { first } => {
                     self.over();
+                    let counts = answer.counts();
+                    // Garbage tells nothing here: the wake-up bytes that lead an answer are some.
+                    if counts.malformed + counts.checksum > 0 {
+                        self.strayed();
+                    }
                     let received = Instant::now();
                     let received_at = utc_now();
                     // An answer proves that the request was out, whatever the line's speed says.
@@ -101,12 +106,15 @@ impl Line {
                         sent_at: before(received_at, received.saturating_duration_since(sent)),
                         received_at: ReceivedAt(received_at),
                         reply: first.saturating_duration_since(sent),
-                        counts: answer.counts(),
+                        counts,
                     });
                 }
                 Step::TimedOut => {
                     self.over();
                     let (heard, last) = answer.into_heard();
+                    if heard.garbage + heard.malformed + heard.checksum > 0 {
+                        self.strayed();
+                    }
                     return Err(AskError::TimedOut { heard, last });
                 }
             }
@@ -137,7 +145,7 @@ impl Line {
             return Ok(utc_now());
         }
         let sent = self.write_all(&frame).await?;
-        self.expecting_until(sent);
+        self.expecting(Late::none(sent));
         tokio::time::sleep_until(sent).await;
         self.over();
         Ok(utc_now())
@@ -160,7 +168,7 @@ mod tests {
     use hes_model::LineSettings;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::{TcpListener, TcpStream};
-    use tokio::time::{advance, sleep};
+    use tokio::time::{advance, sleep, timeout};
 
     use super::*;
     use crate::dial_in::{Presence, Proof};
@@ -298,6 +306,50 @@ mod tests {
             let (taken, _) = tokio::join!(ask(&mut line), pass_on(&mut server, &fresh, PIECE_TIME));
             assert_eq!(taken.unwrap(), [fresh.as_slice()]);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_question_dropped_while_a_meter_talks_with_pauses_the_next_waits_for_its_silence() {
+        let (mut line, mut server) = connected().await;
+        let (late, fresh) = (frame(7, &[2; 200]), frame(7, &[3; 200]));
+        let cut_off = Duration::from_secs(5);
+        assert!(line.longest(Duration::ZERO, &PATIENCE).whole < cut_off);
+        let meter = async {
+            hear(&mut server).await;
+            for byte in &late {
+                server.write_all(&[*byte]).await.unwrap();
+                sleep(Duration::from_millis(120)).await;
+            }
+            let questions = server.try_read(&mut [0; 64]).map_err(|e| e.kind());
+            assert_eq!(questions, Err(io::ErrorKind::WouldBlock), "nobody talks while the meter does");
+            pass_on(&mut server, &fresh, PIECE_TIME).await;
+        };
+        let reader = async {
+            timeout(cut_off, ask(&mut line)).await.expect_err("the answer takes longer");
+            ask(&mut line).await
+        };
+        let (taken, ()) = tokio::join!(reader, meter);
+        assert_eq!(taken.unwrap(), [fresh], "what came late belongs to nobody");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_talk_that_never_ends_holds_the_line_no_longer_than_the_pauses_of_an_answer_may_take() {
+        let (mut line, mut server) = connected().await;
+        let longest = line.longest(Duration::ZERO, &PATIENCE);
+        let sent = Instant::now() + line.settings().duration_of(frame(0, b"question").len());
+        timeout(PIECE_TIME, ask(&mut line)).await.expect_err("nobody answers");
+        let talk = async {
+            loop {
+                server.write_all(&[0x55]).await.unwrap();
+                sleep(PIECE_TIME).await;
+            }
+        };
+        tokio::select! {
+            settled = line.settle() => settled.unwrap(),
+            () = talk => {}
+        }
+        let held = sent.elapsed();
+        assert!(held >= longest.with_pauses && held <= longest.with_pauses + PIECE_TIME, "{held:?}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use hes_driver::Patience;
 use hes_model::{ChannelConfig, LineSettings};
+use tokio::time::Instant;
 
 use crate::Medium;
 
@@ -74,6 +75,33 @@ impl Deadlines {
         let sooner = self.first - first;
         Self { first, whole: self.whole - sooner, with_pauses: self.with_pauses - sooner, ..self }
     }
+
+    /// Until when an answer to a request that was out at `sent` may be heard, though nobody waits for it any more.
+    pub fn late(&self, sent: Instant) -> Late {
+        Late { whole: sent + self.whole, gap: self.gap, with_pauses: sent + self.with_pauses }
+    }
+}
+
+/// Until when an answer that nobody waits for may still be heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Late {
+    whole: Instant,
+    gap: Duration,
+    with_pauses: Instant,
+}
+
+impl Late {
+    /// No answer comes to what is out then.
+    pub(crate) fn none(sent: Instant) -> Self {
+        Self { whole: sent, gap: Duration::ZERO, with_pauses: sent }
+    }
+
+    /// When it is over, with bytes that may be its own last `heard` then: one that is coming goes on after its longest time
+    /// without pauses, until the line was silent for longer than a pause, or its pauses have taken all that they may.
+    pub fn until(&self, heard: Option<Instant>) -> Instant {
+        let silent = heard.map_or(self.whole, |heard| heard + self.gap);
+        self.whole.max(silent).min(self.with_pauses)
+    }
 }
 
 #[cfg(test)]
@@ -132,6 +160,19 @@ mod tests {
         assert_eq!(longest.holding_back(100), longest);
         let serial = Deadlines::longest(&pace(0), &PATIENCE, Medium::Serial);
         assert_eq!(serial.holding_back(0), serial, "a serial port holds nothing back");
+    }
+
+    #[test]
+    fn a_late_answer_is_over_when_the_line_fell_silent_after_its_time_or_its_pauses_are_used_up() {
+        let deadlines = Deadlines::longest(&pace(0), &PATIENCE, Medium::Serial);
+        let sent = Instant::now();
+        let late = deadlines.late(sent);
+        let (whole, last) = (sent + deadlines.whole, sent + deadlines.with_pauses);
+        assert_eq!(late.until(None), whole);
+        assert_eq!(late.until(Some(whole - deadlines.gap)), whole, "silent in time");
+        assert_eq!(late.until(Some(whole)), whole + deadlines.gap, "it is coming");
+        assert_eq!(late.until(Some(last)), last, "however long it talks");
+        assert_eq!(Late::none(sent).until(Some(sent)), sent);
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub use config::{
     BackoffConfig, ConfigError, DialConfig, ListenerConfig, ModemLine, RtsMode, SerialConfig, SerialPortConfig,
     TransportConfig,
 };
-pub use deadlines::{Deadlines, Pace};
+pub use deadlines::{Deadlines, Late, Pace};
 pub use dial_in::{
     Allowed, AllowedConflict, Conflict, DialIn, DialInPort, Identify, Listener, Notice, Refusal, UnknownDevice,
 };

@@ -14,7 +14,7 @@ use crate::dial_in::Presence;
 use crate::serial::Port;
 use crate::socket::Socket;
 use crate::tempo::Tempo;
-use crate::{Deadlines, Pace, TransportMetrics};
+use crate::{Deadlines, Late, Pace, TransportMetrics};
 
 /// Bytes taken at once from a link: more than a meter's longest frame.
 const READ_CHUNK: usize = 1024;
@@ -78,8 +78,8 @@ pub(crate) enum Stream {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Quiet {
     Yes,
-    /// An answer may come until then, wanted by nobody any more.
-    From(Instant),
+    /// An answer may come, wanted by nobody any more.
+    From(Late),
     /// A frame went out in part.
     Broken,
 }
@@ -104,6 +104,7 @@ pub struct Line {
     settings: LineSettings,
     write_timeout: Duration,
     quiet: Quiet,
+    stray: Option<Instant>,
     counters: Arc<LineCounters>,
     metrics: TransportMetrics,
     presence: Option<Arc<Presence>>,
@@ -127,6 +128,7 @@ impl Line {
             settings,
             write_timeout,
             quiet: Quiet::Yes,
+            stray: None,
             counters: Arc::default(),
             metrics,
             presence: None,
@@ -154,6 +156,10 @@ impl Line {
     /// Byte counters, which stay readable while the line is in use elsewhere.
     pub fn counters(&self) -> Arc<LineCounters> {
         Arc::clone(&self.counters)
+    }
+    /// When bytes were last heard that belong to no answer: they may be part of one that comes late.
+    pub fn last_stray(&self) -> Option<Instant> {
+        self.stray
     }
 
     /// Sends all of `bytes`; the moment at which the last of them will have been on the line.
@@ -254,21 +260,41 @@ impl Line {
     /// May be dropped; what was dropped before stays dropped.
     pub async fn drain(&mut self, quiet: Duration, max: Duration) -> io::Result<usize> {
         let end = Instant::now() + max;
+        self.drop_until(|heard| end.min(heard + quiet)).await
+    }
+
+    /// Drops bytes until the moment that `end` makes of when the last of them were heard; how many there were. What came
+    /// while nobody looked may have come just now.
+    async fn drop_until(&mut self, end: impl Fn(Instant) -> Instant) -> io::Result<usize> {
+        let mut heard = Instant::now();
         let mut dropped = 0;
         let mut buffer = Vec::new();
         loop {
-            let until = end.min(Instant::now() + quiet);
             buffer.clear();
-            match timeout_at(until, self.read(&mut buffer)).await {
+            match timeout_at(end(heard), self.read(&mut buffer)).await {
                 Ok(n) => dropped += n?,
                 Err(_elapsed) => break,
             }
-            if Instant::now() >= end {
+            heard = Instant::now();
+            if heard >= end(heard) {
                 break;
             }
         }
-        self.metrics.stale(dropped);
+        self.dropped(dropped);
         Ok(dropped)
+    }
+
+    /// Bytes were dropped that nobody asked for.
+    fn dropped(&mut self, n: usize) {
+        self.metrics.stale(n);
+        if n > 0 {
+            self.strayed();
+        }
+    }
+
+    /// Says that bytes were heard just now that belong to no answer.
+    pub(crate) fn strayed(&mut self) {
+        self.stray = Some(Instant::now());
     }
 
     /// Waits, while nobody uses the line, for anything that happens on it. Bytes are dropped and counted: a meter does
@@ -285,7 +311,7 @@ impl Line {
             () = Presence::challenged(challenged.as_deref()) => Ok(Idle::Challenged),
             n = self.read(&mut buffer) => {
                 let n = n?;
-                self.metrics.stale(n);
+                self.dropped(n);
                 Ok(Idle::Heard(n))
             }
         }
@@ -296,21 +322,21 @@ impl Line {
         self.presence.as_deref().is_some_and(Presence::is_challenged)
     }
 
-    /// Asks the module, or a meter behind it, for any sign of life, and waits for one up to `longest`. What comes is
+    /// Asks the module, or a meter behind it, for any sign of life, and waits for one as long as `longest` has it. What comes is
     /// dropped: only that it comes counts. Whether it was enough is the listener's to decide.
     ///
     /// Not cancel safe: it writes.
-    pub async fn prove_alive(&mut self, longest: Duration) -> io::Result<()> {
+    pub async fn prove_alive(&mut self, longest: Deadlines) -> io::Result<()> {
         let Some(presence) = self.presence.clone() else { return Ok(()) };
         let question = presence.take_challenge();
         let sent = self.write_all(&question).await?;
-        self.quiet = Quiet::From(sent + longest);
+        self.expecting(longest.late(sent));
         self.settle().await
     }
 
-    /// Says that an answer may come until `sent + deadlines.whole`; undone by [`over`](Self::over).
-    pub(crate) fn expecting_until(&mut self, end: Instant) {
-        self.quiet = Quiet::From(end);
+    /// Says how long an answer may come; undone by [`over`](Self::over).
+    pub(crate) fn expecting(&mut self, late: Late) {
+        self.quiet = Quiet::From(late);
     }
 
     /// Says that the exchange is over.
@@ -323,8 +349,8 @@ impl Line {
         self.quiet != Quiet::Yes
     }
 
-    /// Makes a line usable again after an exchange was dropped in the middle: waits out the longest answer time and drops
-    /// what comes. Returns at once on a quiet line.
+    /// Makes a line usable again after an exchange was dropped in the middle: waits out the longest answer time, and an answer
+    /// that is coming then to its end, and drops what comes. Returns at once on a quiet line.
     ///
     /// # Errors
     ///
@@ -337,9 +363,8 @@ impl Line {
         match self.quiet {
             Quiet::Yes => return Ok(()),
             Quiet::Broken => return Err(io::Error::other("a frame went out in part")),
-            Quiet::From(end) => {
-                let left = end.saturating_duration_since(Instant::now());
-                self.drain(left, left).await?;
+            Quiet::From(late) => {
+                self.drop_until(|heard| late.until(Some(heard))).await?;
             }
         }
         self.quiet = Quiet::Yes;
@@ -371,7 +396,7 @@ impl Line {
                 Err(e) => return Err(e),
             }
         }
-        self.metrics.stale(dropped);
+        self.dropped(dropped);
         Ok(dropped)
     }
 

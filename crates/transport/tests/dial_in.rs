@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use frames::{ByAddress, ENERGY, PATIENCE, Want, answer, by_frame, by_packet, frame, question, who_is_there};
-use hes_driver::Exchange;
+use hes_driver::{Exchange, Patience};
 use hes_model::{ChannelConfig, Registration};
 use hes_transport::{
     Allowed, Conflict, DialIn, DirectLink, Idle, Line, LinkSource, Listener, ListenerConfig, Notice, Refusal,
@@ -21,6 +21,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+
+/// What a link may take to prove itself alive: less than the listener waits for it.
+const PROOF: Patience = Patience { reply: Duration::from_millis(50), gap: Duration::from_millis(50), ..PATIENCE };
 
 /// Longer than anything here takes; a test that waits so long has failed.
 const SOON: Duration = Duration::from_secs(20);
@@ -278,7 +281,7 @@ async fn the_latest_log_in_wins_over_a_link_that_has_died_unnoticed() {
     let mut module = station.call(b"MODULE-7\n").await;
     // The owner asks the old link for a sign of life; it has none.
     assert_eq!(timeout(SOON, old.idle()).await.unwrap().unwrap(), Idle::Challenged);
-    old.prove_alive(Duration::from_millis(100)).await.unwrap();
+    old.prove_alive(old.longest(Duration::ZERO, &PROOF)).await.unwrap();
     let gone = timeout(SOON, old.idle()).await.unwrap().unwrap_err();
     assert!(gone.to_string().contains("newer log-in"), "{gone}");
     drop(old);
@@ -308,7 +311,8 @@ async fn a_second_live_device_with_the_same_identity_raises_an_alarm_and_reaches
             module.read_exact(&mut heard).await.unwrap();
             module.write_all(&frame(42, 0x93, &[0x42, 0, 0, 0, 0, 0])).await.unwrap();
         };
-        let (proved, ()) = tokio::join!(line.prove_alive(Duration::from_millis(100)), meter);
+        let longest = line.longest(Duration::ZERO, &PROOF);
+        let (proved, ()) = tokio::join!(line.prove_alive(longest), meter);
         proved.unwrap();
         assert!(is_closed(&mut twin).await, "the newcomer is closed");
         if call == 1 {

@@ -162,14 +162,20 @@ impl Owner {
             }
             if line.is_poisoned() {
                 self.metrics.poisoned.inc();
-                if let Err(e) = line.settle().await {
+                // A meter that talks with pauses may take half a minute.
+                let settled = tokio::select! {
+                    biased;
+                    () = shutdown.cancelled() => continue,
+                    settled = line.settle() => settled,
+                };
+                if let Err(e) = settled {
                     return End::Down(e.to_string());
                 }
                 continue;
             }
             if line.is_challenged() {
                 let longest = line.longest(self.extra_delay(), &PROOF);
-                if let Err(e) = line.prove_alive(longest.whole).await {
+                if let Err(e) = line.prove_alive(longest).await {
                     return End::Down(e.to_string());
                 }
                 continue;
@@ -178,8 +184,8 @@ impl Owner {
                 keeping.if_due(&mut self.habits);
             }
             let now = Instant::now();
-            let habits = &self.habits;
-            if let Some(next) = self.line_up.pop(now, |meter| habits.closed_until(meter, now).is_none()) {
+            let (habits, stray) = (&self.habits, line.last_stray());
+            if let Some(next) = self.line_up.pop(now, |meter| habits.closed_until(meter, now, stray).is_none()) {
                 match self.lend(line, next, shutdown).await {
                     Ok(back) => line = back,
                     Err(end) => return end,
@@ -219,7 +225,7 @@ impl Owner {
         match lesson {
             Lesson::Nothing => {}
             Lesson::Answered { reply, held_back } => self.habits.answered(meter, reply, held_back),
-            Lesson::Missed { late_until } => self.habits.missed(meter, late_until),
+            Lesson::Missed { late } => self.habits.missed(meter, late),
         }
         line.map_err(End::Down)
     }
@@ -227,7 +233,8 @@ impl Owner {
     /// Waits while nobody may be asked anything.
     async fn idle(&mut self, line: &mut Line, unasked: &mut Unasked, shutdown: &CancellationToken) -> Result<(), End> {
         let now = Instant::now();
-        let opens = self.line_up.meters().filter_map(|meter| self.habits.closed_until(meter, now)).min();
+        let stray = line.last_stray();
+        let opens = self.line_up.meters().filter_map(|meter| self.habits.closed_until(meter, now, stray)).min();
         let somebody_opens = async {
             match opens {
                 Some(at) => sleep_until(at).await,

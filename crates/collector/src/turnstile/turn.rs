@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use hes_transport::Line;
+use hes_transport::{Late, Line};
 use tokio::sync::oneshot;
-use tokio::time::Instant;
 
 use crate::held_back::Share;
 use crate::patience::Expected;
@@ -16,8 +15,8 @@ pub(crate) enum Lesson {
     Nothing,
     /// It answered, so long after the question, and so much of that was held back on the way.
     Answered { reply: Duration, held_back: Option<Share> },
-    /// It did not. `late_until`: until when it still may, if the wait was shorter than the longest answer time.
-    Missed { late_until: Option<Instant> },
+    /// It did not. `late`: how long it still may, if the wait was shorter than the longest answer time.
+    Missed { late: Option<Late> },
 }
 
 /// A line that came back.
