@@ -1,7 +1,8 @@
 //! Load profiles (负荷曲线): records by given time, several at a time.
 //!
 //! Each record carries its own time, and that is the slot its values are for: the state of the registers when the
-//! interval began. What the meter skips between two records it does not hold.
+//! interval began. What the meter skips between two records it does not hold: that is a verdict for good, and rests only on
+//! records that fit their own sum. What lies beside one that does not cannot be read.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +15,7 @@ use jiff::{SignedDuration, ToSpan as _};
 use super::civil;
 use super::dialogue::{Dialogue, LONGEST_DATA, Reply};
 use super::question::Question;
-use super::taking::{self, Lack, Latched, Taken};
+use super::taking::{self, Lack, Record, Said, Standing, Taken};
 use crate::{Env, Exchange, Model};
 
 /// DI0 of a record class: the oldest record, records from a given time on, the newest record.
@@ -23,6 +24,8 @@ const FROM_TIME: u32 = 0x01;
 const NEWEST: u32 = 0x02;
 /// The highest number of records two packed digits can ask for.
 const MOST_RECORDS: u8 = 0x99;
+/// Records asked for at the least, where the model allows it: whether their sums mean anything, one alone does not tell.
+const LEAST_RECORDS: u8 = 2;
 /// Looks at one end of the profile until two in a row agree: a record may be made between two, and one be damaged.
 const MOST_LOOKS: usize = 4;
 
@@ -76,7 +79,8 @@ pub(super) async fn read<L: Exchange, E: Env>(
         return Ok(());
     }
     let item = class_item(&held);
-    let mut records = Records { registers: held, range, item, span: None };
+    let least = LEAST_RECORDS.min(profile.records_per_request);
+    let mut records = Records { registers: held, range, item, least, span: None, no_span: None };
     let mut from = range.from;
     while from < range.to {
         from = records.window(dialogue, range.window(from, profile.records_per_request)).await?;
@@ -100,8 +104,12 @@ struct Records {
     registers: Vec<Obis>,
     range: Range,
     item: u32,
+    /// How many are asked for at the least.
+    least: u8,
     /// The times of the oldest and the newest record when they were last asked for.
     span: Option<(DateTime, DateTime)>,
+    /// Why they are not known, where asking again in this dialogue would not help.
+    no_span: Option<Failure>,
 }
 
 impl Records {
@@ -118,13 +126,13 @@ impl Records {
             return Ok(window.to);
         };
         // A number of two packed digits, as everything in this protocol.
-        let records = hes_wire::bcd::to_byte(window.len()).unwrap_or(MOST_RECORDS);
+        let records = hes_wire::bcd::to_byte(window.len().max(self.least)).unwrap_or(MOST_RECORDS);
         let question = Question::Records { item, records, since };
         let mut before: Option<Vec<DateTime>> = None;
         let failure = loop {
             let (records, proof) = match dialogue.ask(question, LONGEST_DATA).await? {
                 Reply::Data(answered) if !answered.data.is_empty() => {
-                    let records = taking::latched(item, &answered.data);
+                    let records = taking::records(item, &answered.data);
                     if let Err(failure) = in_order(&records, window.from) {
                         break failure;
                     }
@@ -171,6 +179,12 @@ impl Records {
         let rest = Range { from: window.from, ..self.range };
         let (oldest, newest) = match self.span_around(dialogue, window.from).await? {
             Ok(span) => span,
+            // An end that cannot be read says nothing of the records that can.
+            Err(failure) if failure.kind == FailureKind::WrongItem => {
+                missing(dialogue, &self.registers, window, &failure);
+                self.no_span = Some(failure);
+                return Ok(window.to);
+            }
             Err(failure) => {
                 missing(dialogue, &self.registers, rest, &failure);
                 return Ok(rest.to);
@@ -198,6 +212,9 @@ impl Records {
         {
             return Ok(Ok((oldest, newest)));
         }
+        if let Some(failure) = &self.no_span {
+            return Ok(Err(failure.clone()));
+        }
         let oldest = match self.end(dialogue, OLDEST).await? {
             Ok(oldest) => oldest,
             Err(failure) => return Ok(Err(failure)),
@@ -211,7 +228,8 @@ impl Records {
     }
 
     /// The time of the oldest or the newest record; a meter without one keeps no load profile. What lies beyond an end is
-    /// given up for good, so a single damaged time must not be one: two answers in a row have to agree.
+    /// given up for good, so a single damaged time must not be one: two answers in a row have to agree, on a record that
+    /// fits its own sum.
     async fn end<L: Exchange, E: Env>(
         &self,
         dialogue: &mut Dialogue<'_, L, E>,
@@ -221,7 +239,9 @@ impl Records {
         let mut before = None;
         for _ in 0..MOST_LOOKS {
             let end = match dialogue.read(item, LONGEST_DATA).await? {
-                Reply::Data(answered) => taking::latched(item, &answered.data).first().map(|record| record.at),
+                Reply::Data(answered) => taking::records(item, &answered.data)
+                    .first()
+                    .map(|record| (record.standing == Standing::Firm).then_some(record.at)),
                 Reply::Refused(refusal) if refusal.no_such_data() => {
                     return Ok(Err(refusal.because(FailureKind::NotSupported, "the meter holds no load profile")));
                 }
@@ -230,7 +250,10 @@ impl Records {
             };
             match end {
                 None => return Ok(Err(Failure::new(FailureKind::WrongItem, format!("{item} shows no time")))),
-                Some(end) if before == Some(end) => return Ok(Ok(end)),
+                Some(end) if before == Some(end) => {
+                    let detail = || format!("{item} shows a record that does not fit its own sum");
+                    return Ok(end.ok_or_else(|| Failure::new(FailureKind::WrongItem, detail())));
+                }
                 Some(end) => before = Some(end),
             }
         }
@@ -244,39 +267,42 @@ impl Records {
         rest.slots().find(|slot| *slot >= time).unwrap_or(self.range.to)
     }
 
-    /// Hands out the records of the window; returns where to go on. What lies before a record that came and was not
-    /// among them, the meter does not hold.
+    /// Hands out the records that came; returns where to go on. What lies before one of them and was not among them, the
+    /// meter does not hold, or it cannot be read; the latter is said of the window only.
     fn hand_out<L: Exchange, E: Env>(
         &self,
         dialogue: &mut Dialogue<'_, L, E>,
         window: Range,
-        records: Vec<Latched>,
+        records: Vec<Record>,
         proof: usize,
     ) -> DateTime {
-        let last = records.last().map_or(window.from, |record| record.at);
-        let end = self.first_slot_from(window.from, self.range.next(last));
         let mut records = records.into_iter().peekable();
-        for slot in (Range { to: end, ..window }).slots() {
+        for slot in (Range { to: self.range.to, ..window }).slots() {
             while records.next_if(|record| record.at < slot).is_some() {}
             match records.next_if(|record| record.at == slot) {
-                Some(record) => self.record(dialogue, record, proof),
-                None => missing(
-                    dialogue,
-                    &self.registers,
-                    Range { from: slot, to: self.range.next(slot), ..window },
-                    &not_held(),
-                ),
+                Some(record) => self.record(dialogue, slot, record.said, proof),
+                None => match records.peek().map(|record| record.standing) {
+                    None => return slot,
+                    Some(Standing::Firm) => {
+                        let lone = Range { from: slot, to: self.range.next(slot), ..window };
+                        missing(dialogue, &self.registers, lone, &not_held());
+                    }
+                    Some(Standing::Doubtful) if slot < window.to => {
+                        self.record(dialogue, slot, Said::nothing_readable(), proof);
+                    }
+                    Some(Standing::Doubtful) => return slot,
+                },
             }
         }
-        end
+        self.range.to
     }
 
-    fn record<L: Exchange, E: Env>(&self, dialogue: &mut Dialogue<'_, L, E>, record: Latched, proof: usize) {
-        let slot = Some(MeterClock(record.at));
+    fn record<L: Exchange, E: Env>(&self, dialogue: &mut Dialogue<'_, L, E>, slot: DateTime, said: Said, proof: usize) {
+        let slot = Some(MeterClock(slot));
         let series = Series::Interval(self.range.minutes);
         let mut values = Vec::new();
         for &register in &self.registers {
-            match record.said.lacks(register) {
+            match said.lacks(register) {
                 None => {}
                 Some(Lack::Unreadable(taken)) => values.push(taken),
                 Some(Lack::Absent) => {
@@ -285,7 +311,7 @@ impl Records {
                 }
             }
         }
-        values.extend(record.said.values);
+        values.extend(said.values);
         for Taken { register, value, occurred } in values {
             dialogue.value(Observation { register, series, slot, latched: None, value, occurred, proof });
         }
@@ -297,7 +323,7 @@ fn not_held() -> Failure {
 }
 
 /// Records of another question's time, or of no order, answer another question.
-fn in_order(records: &[Latched], from: DateTime) -> Result<(), Failure> {
+fn in_order(records: &[Record], from: DateTime) -> Result<(), Failure> {
     let Some(first) = records.first() else {
         return Err(Failure::new(FailureKind::WrongItem, "the answer has no record whose time could be read"));
     };

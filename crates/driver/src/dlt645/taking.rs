@@ -54,6 +54,11 @@ pub(super) enum State {
 }
 
 impl Said {
+    /// Of data that cannot be read.
+    pub(super) fn nothing_readable() -> Self {
+        Self { values: Vec::new(), state: State::Damaged }
+    }
+
     fn add(&mut self, reading: &Reading<'_>) {
         if matches!(reading.value, Value::None(Unusable::Malformed)) {
             self.state = State::Damaged;
@@ -94,14 +99,14 @@ pub(super) fn said(item: DataId, data: &[u8]) -> Said {
     said
 }
 
-/// What was latched at one moment, as freeze blocks and load-profile records have it.
+/// What was latched at one moment, as freeze blocks have it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Latched {
     pub(super) at: DateTime,
     pub(super) said: Said,
 }
 
-/// What the data says of each moment it tells of, in the order they stand. What stands before any moment that could be
+/// What a freeze block says of each moment it tells of, in the order they stand. What stands before any moment that could be
 /// read is left out: nobody could say where it belongs.
 pub(super) fn latched(item: DataId, data: &[u8]) -> Vec<Latched> {
     let mut all: Vec<Latched> = Vec::new();
@@ -114,6 +119,47 @@ pub(super) fn latched(item: DataId, data: &[u8]) -> Vec<Latched> {
             && all.last().is_none_or(|last| last.at != at)
         {
             all.push(Latched { at, said: Said::default() });
+        }
+        if let Some(last) = all.last_mut() {
+            last.said.add(&reading);
+        }
+    }
+    all
+}
+
+/// A load-profile record whose time is to be believed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Record {
+    pub(super) at: DateTime,
+    pub(super) said: Said,
+    pub(super) standing: Standing,
+}
+
+/// What a load-profile record says of the times before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It fits its own sum and follows one that does, or begins the answer: no record is between them.
+    Firm,
+    /// It does not fit its own sum, or follows a record that does not or whose time is unknown: such a record may be of any
+    /// time between its neighbours.
+    Doubtful,
+}
+
+/// The load-profile records of an answer, in the order they stand. One whose time is not to be believed is left out, and
+/// casts doubt on what lies around it.
+pub(super) fn records(item: DataId, data: &[u8]) -> Vec<Record> {
+    let mut all: Vec<Record> = Vec::new();
+    let mut after = Standing::Firm;
+    for reading in items(item.dialect()).read(item, Data::plain(data)) {
+        let Some(at) = reading.latched.and_then(civil::moment) else {
+            after = Standing::Doubtful;
+            continue;
+        };
+        if all.last().is_none_or(|last| last.at != at) {
+            let own = if reading.sum_failed { Standing::Doubtful } else { Standing::Firm };
+            let standing = if own == Standing::Firm { after } else { own };
+            after = own;
+            all.push(Record { at, said: Said::default(), standing });
         }
         if let Some(last) = all.last_mut() {
             last.said.add(&reading);

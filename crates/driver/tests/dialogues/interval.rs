@@ -131,31 +131,121 @@ fn what_is_not_recorded_yet_is_asked_for_again_later() {
     assert_eq!(read.cause(date(2026, 11, 24).at(10, 15, 0, 0)), Some(FailureKind::Clock));
 }
 
-/// Damage that the frame's check sum does not see, but the record's does.
+/// Answers with the records it holds, each as `damage` leaves it: what the frame's check sum does not see.
+fn damaged(meter: &mut Meter, held: Vec<DateTime>, damage: impl Fn(DateTime, &mut Vec<u8>) + Send + 'static) {
+    meter.trick = Some(Box::new(move |_, data| {
+        let [_, _, _, _, count, since @ ..] = data else { return None };
+        // The year, the highest, comes last.
+        let before = |at: &&DateTime| minute(**at).iter().rev().lt(since.iter().rev());
+        let records = held.iter().skip_while(before).take(usize::from(*count)).flat_map(|at| {
+            let mut record = record(*at, 4);
+            damage(*at, &mut record);
+            record
+        });
+        Some(Heard::Bytes(frame(OWN, 0x91, &data[..4].iter().copied().chain(records).collect::<Vec<u8>>())))
+    }));
+}
+
+/// What came of each slot's total.
+fn totals(read: &Read) -> Vec<(DateTime, Observed)> {
+    let totals = read.world.values().into_iter().filter(|value| value.register.0 == [1, 0, 1, 8, 0, 255]);
+    totals.map(|value| (value.slot.unwrap().0, value.value.clone())).collect()
+}
+
+/// The same where every slot has its own value, but for these, which cannot be read.
+fn all_but(unreadable: &[DateTime], slots: &[DateTime]) -> Vec<(DateTime, Observed)> {
+    let value = |slot| {
+        if unreadable.contains(slot) { Observed::None(NoValue::Malformed) } else { kwh(energy_in_record(*slot)) }
+    };
+    slots.iter().map(|slot| (*slot, value(slot))).collect()
+}
+
 #[test]
 fn a_record_of_another_sum_is_unreadable_and_neither_believed_nor_taken_for_one_that_is_not_held() {
     let to = FROM.date().at(0, 45, 0, 0);
-    let held = every(15, FROM, to);
-    let (slots, damaged) = (held.clone(), held[1]);
+    let (slots, held) = (every(15, FROM, to), every(15, FROM, FROM.date().at(1, 0, 0, 0)));
+    // Five bytes of time, then one of an energy.
+    for byte in (3..=7).chain([12]) {
+        for bad in slots.clone() {
+            let read = read(&["import_active_total"], FROM, to, |meter| {
+                damaged(meter, held.clone(), move |at, record| record[byte] ^= u8::from(at == bad));
+            });
+            assert_eq!(read.ended, Ok(()));
+            assert!(read.world.missing().is_empty(), "byte {byte} of {bad}: {:?}", read.world.missing());
+            assert_eq!(totals(&read), all_but(&[bad], &slots), "byte {byte} of {bad}");
+        }
+    }
+}
+
+#[test]
+fn a_time_damaged_in_the_last_record_the_meter_holds_gives_up_no_slot() {
+    let slot = FROM.date().at(0, 15, 0, 0);
+    for byte in 3..=7 {
+        let read = read(&["import_active_total"], slot, FROM.date().at(0, 45, 0, 0), |meter| {
+            damaged(meter, vec![slot], move |_, record| record[byte] ^= 0x01);
+        });
+        assert_eq!(read.ended, Ok(()));
+        assert_ne!(read.cause(slot), Some(FailureKind::NotHeld), "byte {byte}");
+        assert!(totals(&read).iter().all(|(_, value)| *value == Observed::None(NoValue::Malformed)), "byte {byte}");
+    }
+}
+
+#[test]
+fn what_a_meter_skips_beside_a_damaged_record_is_unreadable_and_behind_it_not_held() {
+    let to = FROM.date().at(12, 0, 0, 0);
+    let (bad, again) = (FROM.date().at(0, 15, 0, 0), FROM.date().at(9, 0, 0, 0));
+    let held: Vec<_> = every(15, FROM, TO).into_iter().filter(|at| *at <= bad || *at >= again).collect();
     let read = read(&["import_active_total"], FROM, to, |meter| {
-        meter.trick = Some(Box::new(move |_, data| {
-            let mut records: Vec<_> = held.iter().map(|at| record(*at, 4)).collect();
-            records[1][12] ^= 0x01;
-            Some(Heard::Bytes(frame(OWN, 0x91, &[&data[..4], &records.concat()].concat())))
-        }));
+        damaged(meter, held, move |at, record| record[3] ^= u8::from(at == bad));
     });
-    assert_eq!(read.ended, Ok(()));
-    assert!(read.world.missing().is_empty());
-    let totals = read.world.values().into_iter().filter(|value| value.register.0 == [1, 0, 1, 8, 0, 255]);
-    let found: Vec<_> = totals.map(|value| (value.slot, value.value.clone())).collect();
-    let expected: Vec<_> = slots
-        .into_iter()
-        .map(|slot| {
-            let unreadable = Observed::None(NoValue::Malformed);
-            (Some(MeterClock(slot)), if slot == damaged { unreadable } else { kwh(energy_in_record(slot)) })
-        })
-        .collect();
-    assert_eq!(found, expected);
+    let unreadable: Vec<_> =
+        totals(&read).into_iter().filter(|(_, value)| *value == Observed::None(NoValue::Malformed)).collect();
+    assert!((1..=6).contains(&unreadable.len()) && unreadable[0].0 == bad, "{unreadable:?}");
+    let behind = every(15, FROM.date().at(1, 30, 0, 0), again);
+    assert!(behind.iter().all(|slot| read.cause(*slot) == Some(FailureKind::NotHeld)));
+    assert!(every(15, again, to).iter().all(|slot| totals(&read).contains(&(*slot, kwh(energy_in_record(*slot))))));
+}
+
+#[test]
+fn records_whose_sums_follow_no_rule_are_read_but_what_they_skip_is_not_given_up() {
+    let to = FROM.date().at(1, 30, 0, 0);
+    let gap = FROM.date().at(0, 30, 0, 0);
+    let (slots, held) = (every(15, FROM, to), every(15, FROM, to).into_iter().filter(|at| *at != gap).collect());
+    let read = read(&["import_active_total"], FROM, to, |meter| {
+        damaged(meter, held, |_, record| {
+            let sum = record.len() - 2;
+            record[sum] ^= 0x55;
+        });
+    });
+    assert_eq!((read.ended.clone(), read.world.missing().len()), (Ok(()), 0));
+    assert_eq!(totals(&read), all_but(&[gap], &slots));
+}
+
+#[test]
+fn an_end_of_the_profile_that_does_not_fit_its_own_sum_gives_up_no_slot() {
+    let to = FROM.date().at(6, 0, 0, 0);
+    let oldest = FROM.date().at(3, 0, 0, 0);
+    let held = every(15, oldest, TO);
+    for which in [0x00, 0x02] {
+        for byte in 3..=7 {
+            let read = read(&["import_active_total"], FROM, to, |meter| {
+                let held = held.clone();
+                meter.records = held.iter().copied().collect();
+                meter.trick = Some(Box::new(move |_, data| {
+                    if data.len() == 4 && data[0] == which {
+                        let mut end = record(if which == 0x00 { held[0] } else { held[held.len() - 1] }, 4);
+                        end[byte] += 1;
+                        return Some(Heard::Bytes(frame(OWN, 0x91, &[data, &end].concat())));
+                    }
+                    let asked = (data.len() == 10).then(|| [data[5], data[6], data[7], data[8], data[9]])?;
+                    (!held.iter().any(|at| minute(*at) == asked)).then(|| Heard::Bytes(frame(OWN, 0xD1, &[0x02])))
+                }));
+            });
+            let causes: Vec<_> = every(15, FROM, oldest).into_iter().map(|slot| read.cause(slot)).collect();
+            assert!(causes.iter().all(|cause| *cause == Some(FailureKind::WrongItem)), "{which} {byte}: {causes:?}");
+            assert_eq!(read.slots(), every(15, oldest, to), "what is there is read all the same");
+        }
+    }
 }
 
 /// Refuses what it has no record of, instead of going on with the next one; `wrong_end` is what an end shows once.

@@ -62,6 +62,9 @@ mod tests {
                     text += &format!(" {what} {at}");
                 }
             }
+            if reading.sum_failed {
+                text += " sum failed";
+            }
             text
         };
         readings.map(show).collect()
@@ -142,9 +145,14 @@ mod tests {
 
     /// A load-profile record of a quarter past ten or later, with what its length says too much.
     fn load_record(minute: u8, classes: &[u8], over: u8) -> Vec<u8> {
+        summed_from(0, minute, classes, over)
+    }
+
+    /// The same, its sum without the bytes before `from`.
+    fn summed_from(from: usize, minute: u8, classes: &[u8], over: u8) -> Vec<u8> {
         let body = [&[minute, 0x10, 9, 0x10, 0x15], classes].concat();
         let mut record = [&[0xA0, 0xA0, u8::try_from(body.len()).unwrap() + over], &body[..]].concat();
-        record.extend([record.iter().fold(0, |sum: u8, byte| sum.wrapping_add(*byte)), 0xE5]);
+        record.extend([record[from..].iter().fold(0, |sum: u8, byte| sum.wrapping_add(*byte)), 0xE5]);
         record
     }
 
@@ -154,17 +162,26 @@ mod tests {
         [&[0xAA; 3][..], &values, &[0xAA; 3]].concat()
     }
 
+    /// Of a record that is not believed.
+    const DISTRUSTED: &str = "unknown=<malformed> Load sum failed";
+
     #[test]
     fn load_profile_records_are_read_class_by_class() {
         let read_two = read("06040001", &load_record(0x15, &energies(), 0).repeat(2));
         assert_eq!(read_two.len(), 8);
         assert_eq!(read_two[6], "combined_reactive_1_energy_total=-0.03 kvarh Load latched 2015-10-09T10:15:00");
-        assert_eq!(read("06040001", &[0; 9]), ["unknown=<malformed>"]);
-        assert_eq!(read("06040001", &[0xA0]), ["unknown=<malformed>"]);
-        for cut in 8..load_record(0x15, &energies(), 0).len() {
-            let whole = load_record(0x15, &energies(), 0);
-            assert_eq!(read("06040001", &whole[..cut]), ["unknown=<malformed> latched 2015-10-09T10:15:00"]);
+        assert_eq!(read("06040001", &[0; 9]), [DISTRUSTED]);
+        assert_eq!(read("06040001", &[0xA0]), [DISTRUSTED]);
+    }
+
+    #[test]
+    fn a_load_profile_record_of_another_length_is_never_read_nor_its_time() {
+        let whole = load_record(0x15, &energies(), 0);
+        for cut in 1..whole.len() {
+            assert_eq!(read("06040001", &whole[..cut]), [DISTRUSTED], "{cut}");
         }
+        // Its end mark where no time has room.
+        assert_eq!(read("06040001", &[0xA0, 0xA0, 0, 0x40, 0xE5, 0xA0, 0xA0, 0x12]), [DISTRUSTED]);
     }
 
     #[test]
@@ -173,35 +190,74 @@ mod tests {
             let records = [load_record(0x15, &energies(), over), load_record(0x30, &energies(), over)].concat();
             assert_eq!(read("06040001", &records).len(), 8, "{over}");
         }
-        let malformed = ["unknown=<malformed> latched 2015-10-09T10:15:00"];
-        assert_eq!(read("06040001", &load_record(0x15, &energies(), 3)), malformed);
-        assert_eq!(read("06040001", &load_record(0x15, &energies(), 0xFF - 27)), malformed);
+        assert_eq!(read("06040001", &load_record(0x15, &energies(), 3)), [DISTRUSTED]);
+        assert_eq!(read("06040001", &load_record(0x15, &energies(), 0xFF - 27)), [DISTRUSTED]);
     }
 
     #[test]
-    fn a_load_profile_record_of_another_sum_is_not_read_and_the_next_one_is() {
-        let (good, next) = (load_record(0x15, &energies(), 0), load_record(0x30, &energies(), 0));
-        // The sum, a digit, and the meter's own mark of a bad record.
-        for damage in [vec![(30, 0x01)], vec![(12, 0x01)], vec![(0, 0x40), (1, 0x40)]] {
-            let mut bad = good.clone();
-            damage.iter().for_each(|&(at, bits): &(usize, u8)| bad[at] ^= bits);
-            let values = read("06040001", &[&bad[..], &next].concat());
-            assert_eq!(values[0], "unknown=<malformed> latched 2015-10-09T10:15:00");
-            assert_eq!(values[1], "forward_active_energy_total=0.01 kWh Load latched 2015-10-09T10:30:00");
-            assert_eq!(values.len(), 5);
+    fn a_load_profile_record_of_another_sum_is_not_read_among_right_ones_nor_its_time() {
+        // The sum, a digit, the time.
+        for damaged in [30, 12, 3] {
+            for from in [0, 2, 3] {
+                let next = summed_from(from, 0x30, &energies(), 0);
+                let mut bad = summed_from(from, 0x15, &energies(), 0);
+                bad[damaged] ^= 0x01;
+                let values = read("06040001", &[&bad[..], &next].concat());
+                assert_eq!(values[0], DISTRUSTED, "{damaged} {from}");
+                assert_eq!(values[1], "forward_active_energy_total=0.01 kWh Load latched 2015-10-09T10:30:00");
+                assert_eq!(values.len(), 5);
+            }
         }
+    }
+
+    #[test]
+    fn what_the_meter_marks_as_bad_has_a_time_where_its_sum_is_right() {
+        let mut bad = summed_from(2, 0x15, &energies(), 0);
+        (bad[0], bad[1]) = (0xE0, 0xE0);
+        let values = read("06040001", &[&bad[..], &load_record(0x30, &energies(), 0)].concat());
+        assert_eq!(values[0], DISTRUSTED, "the others sum up from the first mark on");
+        let values = read("06040001", &[&bad[..], &summed_from(2, 0x30, &energies(), 0)].concat());
+        assert_eq!(values[0], "unknown=<malformed> Load latched 2015-10-09T10:15:00");
+        assert_eq!(values.len(), 5);
+        bad[12] ^= 0x01;
+        assert_eq!(read("06040001", &bad), [DISTRUSTED], "by itself neither");
+    }
+
+    #[test]
+    fn load_profile_records_whose_sums_fit_no_rule_are_read_and_say_so() {
+        let failing = |minute: u8| {
+            let mut record = load_record(minute, &energies(), 0);
+            let sum = record.len() - 2;
+            record[sum] ^= 0x55;
+            record
+        };
+        let (one, many) = (failing(0x15), [0x00, 0x15, 0x30].map(failing).concat());
+        let values = read("06040001", &one);
+        assert_eq!(values[0], "forward_active_energy_total=0.01 kWh Load latched 2015-10-09T10:15:00 sum failed");
+        assert_eq!(values.len(), 4);
+        assert_eq!(read("06040001", &many).len(), 12);
+        // One that fits by chance does not speak against all the others.
+        let by_chance = [&many[..], &load_record(0x45, &energies(), 0)].concat();
+        let values = read("06040001", &by_chance);
+        assert_eq!(values.len(), 16);
+        assert!(values.iter().take(12).all(|value| value.ends_with("sum failed")), "{values:?}");
+        assert!(values.iter().skip(12).all(|value| value.ends_with("T10:45:00")), "{values:?}");
+        // What has no time of its own is nobody's.
+        let mut timeless = one;
+        timeless[6] = 0x13;
+        assert_eq!(read("06040001", &timeless), [DISTRUSTED]);
     }
 
     #[test]
     fn a_class_of_another_length_costs_no_other_class() {
         let one_phase = [&[0x05, 0x22, 0x50, 0x01, 0x00][..], &energies()].concat();
         let values = read("06000001", &[load_record(0x15, &one_phase, 0), load_record(0x30, &energies(), 0)].concat());
-        assert_eq!(values[0], "unknown=<malformed> latched 2015-10-09T10:15:00");
+        assert_eq!(values[0], "unknown=<malformed> Load latched 2015-10-09T10:15:00");
         assert_eq!(values[1], "forward_active_energy_total=0.01 kWh Load latched 2015-10-09T10:15:00");
         assert_eq!(values.len(), 9);
         // Seven ends are more than there are classes: nobody knows which is which.
         let values = read("06000001", &load_record(0x15, &[&[0xAA][..], &energies()].concat(), 0));
-        assert_eq!(values, ["unknown=<malformed> latched 2015-10-09T10:15:00"]);
+        assert_eq!(values, ["unknown=<malformed> Load latched 2015-10-09T10:15:00"]);
     }
 
     #[test]

@@ -22,8 +22,12 @@ pub struct Reading<'a> {
     pub value: Value<'a>,
     /// When the value occurred, by the meter's clock: maximum demands.
     pub occurred: Option<DateTime>,
-    /// When the value was latched, where the same data says so: freeze blocks and load-profile records.
+    /// When the value was latched, where the same data says so and is to be believed: freeze blocks and load-profile
+    /// records.
     pub latched: Option<DateTime>,
+    /// Whether it stands in a load-profile record that does not fit its own sum. What is read from one all the same, because
+    /// the sums of its answer mean nothing, is worth less: nothing that cannot be undone may rest on it.
+    pub sum_failed: bool,
     /// The bytes it was read from.
     pub bytes: Data<'a>,
 }
@@ -75,7 +79,14 @@ pub struct Readings<'a> {
     items: &'a Items,
     source: Source<'a>,
     run: Run<'a>,
+    stamp: Stamp,
+}
+
+/// What is known of the moment of what is read.
+#[derive(Debug, Clone, Copy, Default)]
+struct Stamp {
     latched: Option<DateTime>,
+    sum_failed: bool,
 }
 
 /// What the next run of fields comes from.
@@ -107,6 +118,16 @@ struct Load<'a> {
     classes: Data<'a>,
     /// The class it begins with.
     class: usize,
+    sums: Sums,
+}
+
+/// What the records' own sums are worth in one answer.
+#[derive(Debug, Clone, Copy)]
+struct Sums {
+    /// The first byte that they count.
+    from: usize,
+    /// Whether a record that does not fit its sum is damaged.
+    decide: bool,
 }
 
 /// Fields with the bytes they are to be read from.
@@ -150,7 +171,7 @@ impl<'a> Readings<'a> {
         let (source, run) = match found.map(|found| (found, &found.entry.layout)) {
             None => raw(),
             Some((found, Layout::Fields(row))) => (Source::None, Run::of(items, found, row, data)),
-            Some((_, Layout::LoadProfile)) => compound(Source::Load(Load { data, classes: Data::default(), class: 0 })),
+            Some((_, Layout::LoadProfile)) => compound(Source::Load(Load::new(data))),
             Some((found, Layout::Parts { position, dimension, separator })) => match items.dimensions.get(*dimension) {
                 Some(dimension) => {
                     let (places, position, separator) = (found.places, *position, *separator);
@@ -163,7 +184,7 @@ impl<'a> Readings<'a> {
                 None => raw(),
             },
         };
-        Self { items, source, run, latched: None }
+        Self { items, source, run, stamp: Stamp::default() }
     }
 
     /// The byte AA after the last value of a block, where the meter sent one; it is no part of a value.
@@ -177,7 +198,7 @@ impl<'a> Readings<'a> {
         match &mut self.source {
             Source::None => None,
             Source::Parts(parts) => parts.next(self.items),
-            Source::Load(load) => load.next(self.items, &mut self.latched),
+            Source::Load(load) => load.next(self.items, &mut self.stamp),
         }
     }
 }
@@ -189,7 +210,7 @@ impl<'a> Iterator for Readings<'a> {
     fn next(&mut self) -> Option<Reading<'a>> {
         loop {
             if let Some(field) = self.run.fields.get(self.run.field) {
-                return Some(self.run.next(field, &mut self.latched));
+                return Some(self.run.next(field, &mut self.stamp));
             }
             self.run = self.advance()?;
         }
@@ -256,7 +277,7 @@ impl<'a> Run<'a> {
     }
 
     #[inline]
-    fn next(&mut self, field: &'a Field, latched: &mut Option<DateTime>) -> Reading<'a> {
+    fn next(&mut self, field: &'a Field, stamp: &mut Stamp) -> Reading<'a> {
         let split = match self.state {
             RunState::Fields => self.data.split_at(field.format().len()),
             RunState::Malformed | RunState::Raw => None,
@@ -271,10 +292,10 @@ impl<'a> Run<'a> {
         // A stamp tells when what follows was latched; it was not latched itself.
         let latched = match value {
             Value::Minute(at) if self.stamps => {
-                *latched = Some(at);
+                stamp.latched = Some(at);
                 None
             }
-            _ => *latched,
+            _ => stamp.latched,
         };
         let reading = Reading {
             name: Name { item: self.item, field, list },
@@ -284,6 +305,7 @@ impl<'a> Run<'a> {
             value,
             occurred: field.format().occurred(bytes),
             latched,
+            sum_failed: stamp.sum_failed,
             bytes,
         };
         self.data = left;
@@ -399,10 +421,18 @@ const CLASS_END: u8 = 0xAA;
 const LOAD_HEAD: usize = 3;
 /// The sum and the end.
 const LOAD_TAIL: usize = 2;
+/// A record without a class.
+const LOAD_SHORTEST: usize = LOAD_HEAD + 5 + LOAD_TAIL;
+/// Where a record's sum may begin: at the first A0, as the standard has it, at the length, or at the time.
+const SUM_FROM: [usize; 3] = [0, 2, LOAD_HEAD];
 
 impl<'a> Load<'a> {
+    fn new(data: Data<'a>) -> Self {
+        Self { data, classes: Data::default(), class: 0, sums: Sums::of(data) }
+    }
+
     /// The next class of the record at hand that has data, or of the next record.
-    fn next(&mut self, items: &'a Items, latched: &mut Option<DateTime>) -> Option<Run<'a>> {
+    fn next(&mut self, items: &'a Items, stamp: &mut Stamp) -> Option<Run<'a>> {
         loop {
             while let Some(part) = self.next_class() {
                 let fields = items.load_classes.get(self.class)?;
@@ -410,20 +440,22 @@ impl<'a> Load<'a> {
                 match part.len() {
                     0 => {}
                     len if len == fields.iter().map(|field| field.format().len()).sum::<usize>() => {
-                        return Some(Run::load(items, fields, part));
+                        return Some(Run::load(items, fields, RunState::Fields, part));
                     }
-                    _ => return Some(Run::whole(items, RunState::Malformed, part)),
+                    _ => return Some(Run::load_malformed(items, part)),
                 }
             }
             let record = Record::split(self.data)?;
-            (self.data, *latched) = (record.left, record.time);
-            let counted = record.classes.filter(|classes| {
+            let sum_failed = !record.sum_is_right(self.sums.from);
+            self.data = record.left;
+            *stamp = Stamp { latched: record.time.filter(|_| record.is_believed(self.sums)), sum_failed };
+            let counted = record.classes(self.sums).filter(|classes| {
                 let ends = classes.iter().filter(|&byte| byte == CLASS_END).count();
                 ends <= items.load_classes.len() && classes.split_last().is_none_or(|(last, _)| last == CLASS_END)
             });
             match counted {
                 Some(classes) => (self.classes, self.class) = (classes, 0),
-                None => return Some(Run::whole(items, RunState::Malformed, record.whole)),
+                None => return Some(Run::load_malformed(items, record.whole)),
             }
         }
     }
@@ -437,13 +469,50 @@ impl<'a> Load<'a> {
     }
 }
 
+impl Sums {
+    /// By the rule that most of the records follow. The frame's own check sum has been right already, and meters are known
+    /// whose records fit no rule: where less than half of several do, or a single one does not, the sums tell nothing. One
+    /// record may fit by chance, so it takes more than one to speak against many.
+    fn of(data: Data<'_>) -> Self {
+        let (mut left, mut records, mut right) = (data, 0_usize, [0_usize; SUM_FROM.len()]);
+        while let Some(record) = Record::split(left) {
+            left = record.left;
+            // Who marks a record as bad later may leave its sum as it was.
+            if record.form == Form::Good {
+                records += 1;
+                SUM_FROM
+                    .iter()
+                    .zip(&mut right)
+                    .for_each(|(from, right)| *right += usize::from(record.sum_is_right(*from)));
+            }
+        }
+        let (mut from, mut most) = (0, 0);
+        for (own, right) in SUM_FROM.into_iter().zip(right) {
+            if right > most {
+                (from, most) = (own, right);
+            }
+        }
+        Self { from, decide: most > 0 && most * 2 >= records }
+    }
+}
+
 /// One load-profile record: `A0 A0`, the length, the time, classes each ended by AA, the sum, `E5`.
 struct Record<'a> {
     whole: Data<'a>,
     left: Data<'a>,
+    form: Form,
     time: Option<DateTime>,
-    /// Nothing where length, sum and marks do not agree: then no byte of the record is to be believed.
-    classes: Option<Data<'a>>,
+}
+
+/// What a record is by its marks and its length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// They agree.
+    Good,
+    /// They agree, and the meter says itself that the record is not good.
+    MarkedBad,
+    /// They do not: no byte of it is to be believed, not even where it ends.
+    Broken,
 }
 
 impl<'a> Record<'a> {
@@ -458,10 +527,11 @@ impl<'a> Record<'a> {
             Some(([a, b, len, ..], _)) if Self::starts(a, b) => Self::end(data, len.into()),
             _ => None,
         };
-        let (whole, left) = end.and_then(|end| data.split_at(end)).unwrap_or((data, Data::default()));
-        let good = end.is_some() && whole.get(0) == Some(LOAD_START) && Self::sum_is_right(whole);
-        let classes = good.then(|| whole.split_at(whole.len() - LOAD_TAIL)?.0.take::<8>()).flatten();
-        Some(Self { whole, left, time, classes: classes.map(|(_, classes)| classes) })
+        let Some((whole, left)) = end.and_then(|end| data.split_at(end)) else {
+            return Some(Self { whole: data, left: Data::default(), form: Form::Broken, time });
+        };
+        let form = if whole.get(0) == Some(LOAD_START) { Form::Good } else { Form::MarkedBad };
+        Some(Self { whole, left, form, time })
     }
 
     fn starts(a: u8, b: u8) -> bool {
@@ -473,7 +543,8 @@ impl<'a> Record<'a> {
     fn end(data: Data<'_>, len: usize) -> Option<usize> {
         (0..=LOAD_TAIL).map(|counted| LOAD_HEAD + len + LOAD_TAIL - counted).find(|&end| {
             let mut bytes = data.iter().skip(end - 1);
-            bytes.next() == Some(LOAD_END)
+            end >= LOAD_SHORTEST
+                && bytes.next() == Some(LOAD_END)
                 && match (bytes.next(), bytes.next()) {
                     (None, _) => true,
                     (Some(a), Some(b)) => Self::starts(a, b),
@@ -482,15 +553,35 @@ impl<'a> Record<'a> {
         })
     }
 
-    /// The sum is of every byte before it.
-    fn sum_is_right(whole: Data<'_>) -> bool {
-        let summed = whole.len().saturating_sub(LOAD_TAIL);
-        whole.get(summed) == Some(whole.iter().take(summed).fold(0, u8::wrapping_add))
+    /// The sum is of every byte before it, the first `from` left out.
+    fn sum_is_right(&self, from: usize) -> bool {
+        let summed = self.whole.len().saturating_sub(LOAD_TAIL);
+        let sum = self.whole.iter().take(summed).skip(from).fold(0, u8::wrapping_add);
+        self.form != Form::Broken && self.whole.get(summed) == Some(sum)
+    }
+
+    /// Whether its time is its own. Where its sum does not speak for it, its marks, its length and a time that is one must;
+    /// what the meter marked as bad needs the sum.
+    fn is_believed(&self, sums: Sums) -> bool {
+        let plausible = self.form == Form::Good && !sums.decide && self.time.is_some();
+        self.sum_is_right(sums.from) || plausible
+    }
+
+    /// Its classes, where they are to be believed.
+    fn classes(&self, sums: Sums) -> Option<Data<'a>> {
+        if self.form != Form::Good || !self.is_believed(sums) {
+            return None;
+        }
+        let (summed, _) = self.whole.split_at(self.whole.len() - LOAD_TAIL)?;
+        Some(summed.take::<8>()?.1)
     }
 }
 
 impl<'a> Run<'a> {
-    fn load(items: &'a Items, fields: &'a [Field], data: Data<'a>) -> Self {
-        Self { fields, history: History::Load, ..Self::whole(items, RunState::Fields, data) }
+    fn load(items: &'a Items, fields: &'a [Field], state: RunState, data: Data<'a>) -> Self {
+        Self { fields, history: History::Load, ..Self::whole(items, state, data) }
+    }
+    fn load_malformed(items: &'a Items, data: Data<'a>) -> Self {
+        Self::load(items, std::slice::from_ref(&items.unknown), RunState::Malformed, data)
     }
 }
