@@ -10,6 +10,9 @@ use crate::binaries;
 use crate::fleet::Fleet;
 use crate::process::{Finished, Running, finish};
 
+/// The time zone of every head-end: Beijing time.
+pub const ZONE: &str = "Asia/Shanghai";
+
 /// A head-end's folder: settings and data, running or not.
 #[derive(Debug)]
 pub struct Site {
@@ -41,7 +44,7 @@ impl Site {
     pub fn configure(&self, more: &str) {
         let data = &self.data_dir;
         let settings = format!(
-            "zone = \"Asia/Shanghai\"\ndata_dir = {data:?}\n[api]\nlisten = \"127.0.0.1:0\"\n[transport.listener]\nlisten = [\"127.0.0.1:0\"]\n{more}\n"
+            "zone = {ZONE:?}\ndata_dir = {data:?}\n[api]\nlisten = \"127.0.0.1:0\"\n[transport.listener]\nlisten = [\"127.0.0.1:0\"]\n{more}\n"
         );
         std::fs::write(&self.settings, settings).unwrap();
     }

@@ -1,10 +1,13 @@
 //! A small fleet and a bounded past to collect from it: the same values in every run, however the run went.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use jiff::civil::Date;
 
 use crate::collected::{self, Place};
 use crate::fleet::Fleet;
-use crate::head_end::{Server, Site};
+use crate::head_end::{Server, Site, ZONE};
 use crate::process::wait_for;
 
 /// Twelve meters behind two serial servers, their lines as fast as the machine.
@@ -22,11 +25,25 @@ line = { baud = 19200, timing = "instant" }
 meters = [{ count = 6, first_address = "000000000001" }]
 "#;
 
-/// Days of freezes that are collected; the last one's profile too. All in the past, so that they stand still.
-pub const DAYS: [&str; 4] = ["yesterday", "today-2", "today-3", "today-4"];
+/// How many days of freezes are collected; the last one's profile too. All in the past, so that they stand still.
+const DAYS: usize = 4;
 
 /// Slots that are expected in all: five registers a freeze, 96 points a day of profile.
-pub const SLOTS: usize = 12 * (DAYS.len() * 5 + 96);
+pub const SLOTS: usize = 12 * (DAYS * 5 + 96);
+
+/// The day on which this test program looked first. Days are counted back from it to the program's end, so that runs on
+/// either side of a midnight collect the same ones.
+static TODAY: LazyLock<Date> = LazyLock::new(|| jiff::Timestamp::now().in_tz(ZONE).unwrap().date());
+
+/// A day of the past, so many before today, as the command line takes it.
+pub fn day(ago: i64) -> String {
+    TODAY.checked_sub(jiff::Span::new().days(ago)).unwrap().to_string()
+}
+
+/// The days of freezes that are collected, newest first.
+pub fn days() -> impl Iterator<Item = String> {
+    (1..).map(day).take(DAYS)
+}
 
 /// Every version of every value, by its place.
 pub type Stored = BTreeMap<Place, Vec<(String, String)>>;
@@ -48,12 +65,12 @@ pub fn planned_site(fleet: &Fleet) -> Site {
 
 /// Gives a running server archive and plans; the channels lead nowhere yet.
 pub fn plan(site: &Site, fleet: &Fleet) {
-    plan_from(site, fleet, "today-4");
+    plan_from(site, fleet, &days().last().unwrap());
 }
 
 /// The same, with yesterday's freeze and profile only.
 pub fn plan_yesterday(site: &Site, fleet: &Fleet) {
-    plan_from(site, fleet, "yesterday");
+    plan_from(site, fleet, &day(1));
 }
 
 fn plan_from(site: &Site, fleet: &Fleet, first_freeze: &str) {
@@ -64,8 +81,8 @@ fn plan_from(site: &Site, fleet: &Fleet, first_freeze: &str) {
     for (noun, file) in files {
         site.json(&[noun, "import", file.to_str().unwrap()]);
     }
-    site.json(&["plan", "add", "daily", "--all", "--from", first_freeze, "--until", "today"]);
-    site.json(&["plan", "add", "interval", "--all", "--from", "yesterday", "--until", "today"]);
+    site.json(&["plan", "add", "daily", "--all", "--from", first_freeze, "--until", &day(0)]);
+    site.json(&["plan", "add", "interval", "--all", "--from", &day(1), "--until", &day(0)]);
 }
 
 /// Gives the channels their true ends: collecting begins. The server may be killed meanwhile, so nothing is asserted.
@@ -90,7 +107,7 @@ fn leading_nowhere(channels: &str) -> String {
 /// Slots of the planned days that are neither filled nor given up.
 pub fn missing(server: &Server<'_>) -> u64 {
     let open = |day: &str| collected::open_slots(&server.site.json(&["report", "success", "--day", day])).1;
-    DAYS.iter().map(|day| open(day)).sum()
+    days().map(|day| open(&day)).sum()
 }
 
 /// Waits until nothing is missing and answers everything the planned series hold.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use hes_tests::clock::ShiftedClock;
 use hes_tests::collected::{Place, readings};
 use hes_tests::fleet::Fleet;
-use hes_tests::head_end::{Server, Site};
+use hes_tests::head_end::{Server, Site, ZONE};
 use hes_tests::past::{self, Stored, complete, connect, planned_site, sound, stored};
 use hes_tests::process::wait_for;
 use serde_json::{Value, json};
@@ -76,10 +76,21 @@ fn nothing_is_given_up_asked_or_asked_again_on_the_word_of_a_clock_that_jumped_b
     // clock shows: that it comes proves that the planner has looked by that clock.
     clock.set(-3 * DAY);
     let mut server = site.serve_with(|command| clock.govern(command));
-    site.json(&["plan", "add", "instant", "--all", "--minutes", "60", "--register", "voltage_a", "--from", "today-4"]);
+    site.json(&[
+        "plan",
+        "add",
+        "instant",
+        "--all",
+        "--minutes",
+        "60",
+        "--register",
+        "voltage_a",
+        "--from",
+        &past::day(4),
+    ]);
     // Yesterday's freezes are wanted by this plan too, whose deadline is far off.
     let no_hurry = ["plan", "add", "daily", "--name", "no-hurry", "--all", "--deadline", "64800"];
-    site.json(&[&no_hurry[..], &["--from", "yesterday", "--until", "today"]].concat());
+    site.json(&[&no_hurry[..], &["--from", &past::day(1), "--until", &past::day(0)]].concat());
 
     // Forward, and a start under a clock that is wrong already: every slot seems to have left its meter's memory.
     let asked_before = latched_items_asked(&fleet);
@@ -102,7 +113,7 @@ fn nothing_is_given_up_asked_or_asked_again_on_the_word_of_a_clock_that_jumped_b
     assert_eq!(stored(&server), undisturbed);
     let total =
         |plan: &str, day: &str| site.json(&["report", "success", "--plan", plan, "--day", day])["total"].clone();
-    let (in_time, late) = (total("no-hurry", "yesterday"), total("daily", "today-2"));
+    let (in_time, late) = (total("no-hurry", &past::day(1)), total("daily", &past::day(2)));
     assert_eq!(in_time["on_time"], 12 * 5, "45 days to its deadline: {in_time}");
     assert_eq!(late["late"], 12 * 5, "its deadline was at 08:00 of that day: {late}");
 
@@ -136,7 +147,7 @@ fn fates(site: &Site) -> [usize; 3] {
     let report =
         |day: &str, plan: &str| site.json(&["report", "success", "--day", day, "--plan", plan])["total"].clone();
     let of_day = |day: &str| ["daily", "interval-15"].map(|plan| report(day, plan));
-    let totals: Vec<Value> = past::DAYS.into_iter().flat_map(of_day).collect();
+    let totals: Vec<Value> = past::days().flat_map(|day| of_day(&day)).collect();
     let sum = |key: &str| totals.iter().map(|total| total[key].as_u64().unwrap()).sum::<u64>();
     ["expected", "open", "given_up"].map(|key| usize::try_from(sum(key)).unwrap())
 }
@@ -162,11 +173,10 @@ fn a_persons_read_under_way_outlives_a_jump_of_the_clock() {
     let clock = ShiftedClock::new(site.folder());
     let server = site.serve_with(|command| clock.govern(command));
     // Values that were long past by either clock.
-    let (meter, day) = ("000000000003", site.json(&["report", "success", "--day", "today-3"])["day"].clone());
+    let (meter, from) = ("000000000003", format!("{}T00:00", past::day(3)));
     site.json(&["plan", "remove", "daily"]);
     site.json(&["plan", "remove", "interval-15"]);
     connect(&site, &fleet);
-    let from = format!("{}T00:00", day.as_str().unwrap());
     for shift in [DAY, -DAY] {
         let before = questions(&fleet, meter);
         let (ended, end) = channel();
@@ -209,7 +219,7 @@ settle_seconds = 15
 
 /// Meters whose clocks are off by so many seconds, and how far a host's clock must be shifted to agree with the fleet's.
 fn drifting(seconds: i64) -> (Fleet, i64) {
-    let now = jiff::tz::TimeZone::get("Asia/Shanghai").unwrap().to_datetime(jiff::Timestamp::now());
+    let now = jiff::tz::TimeZone::get(ZONE).unwrap().to_datetime(jiff::Timestamp::now());
     let noon = now.date().at(12, 0, 0, 0);
     let toml = DRIFTING.replace("NOON", &noon.to_string()).replace("OFFSET", &format!("{seconds}.0"));
     (Fleet::start(&toml, None), noon.duration_since(now).as_secs())
