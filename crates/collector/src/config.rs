@@ -36,7 +36,7 @@ pub struct CollectorConfig {
     pub slots_per_dialogue: u16,
     /// Seconds after which a channel looks for missing slots even if nothing called for it.
     pub look_again_seconds: u16,
-    /// Seconds after the end of a slot before it is asked for: meters latch by their own clocks.
+    /// Seconds after the end of a slot before it is asked for: meters latch by their own clocks. Values of now do not wait.
     pub after_latch_seconds: u16,
     /// When what failed is asked again.
     pub retry: RetryConfig,

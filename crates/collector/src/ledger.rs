@@ -116,7 +116,7 @@ impl<'a> Ledger<'a> {
     }
 
     /// What the plans miss of a channel's meters, but for those to be left out now. `settle`: how long after its end a
-    /// slot is first asked.
+    /// slot is first asked, unless it is of values of now.
     pub(crate) async fn missing(
         self,
         channel: &ChannelName,

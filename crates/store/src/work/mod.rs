@@ -63,7 +63,8 @@ pub struct WorkQuery {
     pub now: UtcMicros,
     /// What `now` is good for.
     pub age: Age,
-    /// How long after a slot is complete it is first asked: meters' clocks are not exactly right.
+    /// How long after a slot is complete it is first asked: meters' clocks are not exactly right. Values of now, which no
+    /// meter latches, are asked at once.
     pub settle: Duration,
     /// Slots to offer at most; the walk back ends with the day in which they are reached.
     pub limit: usize,
@@ -364,7 +365,8 @@ impl<'a> Pass<'a> {
         let mut slots = BTreeMap::new();
         for day in (first..=last).map(day_from_number).filter(|day| version.on(*day)) {
             let made = |at: &UtcMicros| walk.series != Series::Instant || *at >= version.created;
-            let complete = |at: &UtcMicros| complete_at(walk.series, *at).plus(self.query.settle) <= self.query.now;
+            let settle = if walk.series == Series::Instant { Duration::ZERO } else { self.query.settle };
+            let complete = |at: &UtcMicros| complete_at(walk.series, *at).plus(settle) <= self.query.now;
             for at in times_on(&version.plan.task, day, calendar).into_iter().filter(complete).filter(made) {
                 slots.insert(at, day);
             }

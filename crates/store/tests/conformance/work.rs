@@ -143,6 +143,19 @@ async fn a_plan_of_every_few_minutes_costs_nothing_for_the_decades_a_doubted_clo
 }
 
 #[tokio::test]
+async fn a_value_of_now_waits_for_no_latch_however_often_it_is_planned() {
+    let bench = Bench::with_meters(1).await;
+    // As often as the bench has a latched slot wait.
+    bench.plan("each-minute", Task::Instant { minutes: 1, registers: vec![IMPORT] }, TODAY).await;
+    let minute = bench.calendar().instant(TODAY.at(10, 17, 0, 0));
+    for seconds in [0, 59] {
+        let looks = bench.missing_at(UtcMicros(minute.0 + seconds * 1_000_000)).await;
+        let asked: Vec<_> = looks.slots.iter().map(|open| open.slot.time).collect();
+        assert_eq!(asked, [minute], "{seconds} s into its minute");
+    }
+}
+
+#[tokio::test]
 async fn a_doubted_clock_gives_up_no_slot_of_a_register_that_its_meter_does_not_have() {
     let bench = Bench::with_meters(1).await;
     bench.plan("often", Task::Instant { minutes: 5, registers: vec![IMPORT] }, TODAY).await;
