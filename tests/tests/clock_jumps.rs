@@ -66,6 +66,27 @@ fn a_clock_that_jumps_by_hours_and_days_under_work_costs_no_reading_and_doubles_
 }
 
 #[test]
+fn a_value_answered_while_the_clock_stands_before_its_slot_is_not_held_against_the_meter() {
+    let fleet = Fleet::start(&format!("truth_log = 100000\n{}", past::slow()), None);
+    let undisturbed = undisturbed(&fleet);
+    let site = planned_site(&fleet);
+    site.configure(QUICK);
+    let clock = ShiftedClock::new(site.folder());
+    let server = site.serve_with(|command| clock.govern(command));
+    let profile_asked = || items_asked(&fleet, &["06"]);
+    let before = profile_asked();
+    connect(&site, &fleet);
+    // Dialogues under way go on whatever the clock shows: four a channel, sixteen questions each.
+    wait_for("a profile to be asked for", || (profile_asked() > before).then_some(()));
+    clock.set(-5 * DAY);
+    let before = profile_asked();
+    wait_for("answers days before their slots", || (profile_asked() > before + 16).then_some(()));
+    clock.set(0);
+    assert_eq!(complete(&server), undisturbed);
+    sound(server);
+}
+
+#[test]
 fn nothing_is_given_up_asked_or_asked_again_on_the_word_of_a_clock_that_jumped_by_days() {
     let fleet = Fleet::start(&format!("truth_log = 100000\n{}", past::FAST), None);
     let undisturbed = undisturbed(&fleet);
@@ -154,13 +175,18 @@ fn fates(site: &Site) -> [usize; 3] {
 
 /// How many questions about freezes (class 05) and load profiles (class 06) the meters have answered.
 fn latched_items_asked(fleet: &Fleet) -> usize {
+    items_asked(fleet, &["05", "06"])
+}
+
+/// How many questions about data items of these classes the meters have answered.
+fn items_asked(fleet: &Fleet, classes: &[&str]) -> usize {
     let channels = fleet.ready["channels"].as_array().unwrap();
     let of_channel = |channel: &Value| {
         let sent = fleet.control(&json!({ "op": "sent", "channel": channel["name"] }));
         let sent = sent["sent"].as_array().unwrap().clone();
         // The data item comes lowest byte first: its class is the fourth byte.
         let class = |sent: &Value| sent["asked"].as_str().and_then(|data| data.get(6..8).map(str::to_owned));
-        sent.iter().filter_map(class).filter(|class| class == "05" || class == "06").count()
+        sent.iter().filter_map(class).filter(|class| classes.contains(&class.as_str())).count()
     };
     channels.iter().map(of_channel).sum()
 }

@@ -131,7 +131,7 @@ mod tests {
     fn notes() -> Notebook {
         let hour = i64::from(TimeZone::UTC.to_datetime(jiff::Timestamp::now()).hour());
         let noon = jiff::tz::Offset::from_seconds(i32::try_from((12 - hour) * 3600).unwrap()).unwrap();
-        Notebook::new(TimeZone::fixed(noon), 0)
+        Notebook::new(TimeZone::fixed(noon), 0, HostClock::new(ClockConfig::default(), UtcMicros(0)))
     }
 
     fn meter() -> MeterSpec {

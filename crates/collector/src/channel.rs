@@ -314,7 +314,7 @@ impl Channel {
             Cause::OnDemand(_) => About::Read,
         };
         let link = self.turnstile.link(MeterKey::Meter(meter), class);
-        let held = job.run(Arc::clone(&self.desk), link);
+        let held = job.run(Arc::clone(&self.desk), link, self.clock.clone());
         let task = async move {
             match until {
                 None => Done::Job(held.await),

@@ -61,6 +61,7 @@ impl<'a> History<'a> {
             },
             identity: Identity::Unquestioned,
             clock_offset_seconds: self.clock_offset_seconds,
+            receipts: notes.receipts(),
             known,
         })
     }

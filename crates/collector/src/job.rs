@@ -16,6 +16,7 @@ use crate::batch::{Asked, Batch};
 use crate::config::RetryConfig;
 use crate::dialogue::{Terms, Told, ask_again};
 use crate::history::History;
+use crate::host_clock::HostClock;
 use crate::ledger::{Ledger, Metered};
 use crate::metrics::{CollectorMetrics, Outcome};
 use crate::notebook::{Notebook, wall_clock};
@@ -138,13 +139,18 @@ impl Job {
         }
     }
 
-    /// Holds the dialogue over `link` and stores what it brings.
-    pub(crate) async fn run<L: Exchange>(mut self, desk: Arc<Desk>, mut link: L) -> Result<Report, StoreError> {
+    /// Holds the dialogue over `link` and stores what it brings. `host_clock` is as it was when the dialogue was planned.
+    pub(crate) async fn run<L: Exchange>(
+        mut self,
+        desk: Arc<Desk>,
+        mut link: L,
+        host_clock: HostClock,
+    ) -> Result<Report, StoreError> {
         let room = u32::try_from(self.task.asked.len()).unwrap_or(u32::MAX);
         hes_failpoint::hit("collector.job.before_reserve");
         let permit = desk.store.writer().reserve(room).await?;
         hes_failpoint::hit("collector.job.after_reserve");
-        let mut notes = Notebook::new(desk.zone.clone(), desk.wake_up);
+        let mut notes = Notebook::new(desk.zone.clone(), desk.wake_up, host_clock);
         let running = Running::begin(&desk, self.class);
         let ended = perform(&self.meter.spec, &self.request, &mut link, &mut notes).await;
         hes_failpoint::hit("collector.job.after_answer");

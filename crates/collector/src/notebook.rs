@@ -1,10 +1,13 @@
 //! What a dialogue says while it goes on, kept until it is over.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hes_driver::{Env, Outcome};
 use hes_model::{ExchangeProof, Failure, MeterClock, Obis, Observation, UtcMicros};
+use hes_validation::Receipts;
 use jiff::tz::TimeZone;
+
+use crate::host_clock::HostClock;
 
 /// A value that was asked for and did not come.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +31,9 @@ pub(crate) struct ClockSeen {
 pub(crate) struct Notebook {
     zone: TimeZone,
     wake_up: u8,
+    /// The host's clock since the dialogue was planned. Looked at with each answer, as a jump there and back between two
+    /// looks would leave its mark on the answers between.
+    host_clock: HostClock,
     pub(crate) proofs: Vec<ExchangeProof>,
     pub(crate) values: Vec<Observation>,
     pub(crate) missing: Vec<Missing>,
@@ -37,8 +43,25 @@ pub(crate) struct Notebook {
 }
 
 impl Notebook {
-    pub(crate) fn new(zone: TimeZone, wake_up: u8) -> Self {
-        Self { zone, wake_up, proofs: Vec::new(), values: Vec::new(), missing: Vec::new(), clock: None, before: 0 }
+    pub(crate) fn new(zone: TimeZone, wake_up: u8, host_clock: HostClock) -> Self {
+        Self {
+            zone,
+            wake_up,
+            host_clock,
+            proofs: Vec::new(),
+            values: Vec::new(),
+            missing: Vec::new(),
+            clock: None,
+            before: 0,
+        }
+    }
+
+    /// What the times are good for at which the answers came so far.
+    pub(crate) fn receipts(&self) -> Receipts {
+        match self.host_clock.jumped_lately(Instant::now()) {
+            None => Receipts::Steady,
+            Some(_milliseconds) => Receipts::Doubted,
+        }
     }
 
     /// A further dialogue with the same meter follows.
@@ -59,7 +82,10 @@ impl Env for Notebook {
     }
     fn outcome(&mut self, outcome: Outcome) {
         match outcome {
-            Outcome::Exchange(proof) => self.proofs.push(proof),
+            Outcome::Exchange(proof) => {
+                self.host_clock.observe(proof.received_at.0, Instant::now());
+                self.proofs.push(proof);
+            }
             Outcome::Value(mut value) => {
                 value.proof += self.before;
                 self.values.push(value);

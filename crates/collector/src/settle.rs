@@ -344,12 +344,14 @@ mod tests {
 
     use hes_driver::Outcome;
     use hes_model::{ExchangeProof, ModelName, Quantity, ReceivedAt, Transformers, Unit};
-    use hes_validation::{DemandTimes, Identity, Known};
+    use hes_validation::{DemandTimes, Identity, Known, Receipts};
     use jiff::civil::date;
     use jiff::tz::TimeZone;
 
     use super::*;
     use crate::batch::batches;
+    use crate::config::ClockConfig;
+    use crate::host_clock::HostClock;
 
     const IMPORT: Obis = Obis([1, 0, 1, 8, 0, 255]);
     const EXPORT: Obis = Obis([1, 0, 2, 8, 0, 255]);
@@ -384,12 +386,13 @@ mod tests {
             demand_times: DemandTimes::Told,
             identity: Identity::Unquestioned,
             clock_offset_seconds: None,
+            receipts: Receipts::Steady,
             known: BTreeMap::from([(IMPORT, known.clone()), (EXPORT, known)]),
         }
     }
 
     fn notes(values: &[(Obis, Option<MeterClock>, i64)]) -> Notebook {
-        let mut notes = Notebook::new(zone(), 4);
+        let mut notes = Notebook::new(zone(), 4, HostClock::new(ClockConfig::default(), UtcMicros(0)));
         let received_at = ReceivedAt(slot(20));
         for (proof, &(register, slot, mantissa)) in values.iter().enumerate() {
             let proof_bytes = ExchangeProof { request: vec![1], answer: vec![2], sent_at: received_at.0, received_at };

@@ -40,6 +40,15 @@ pub enum Identity {
     Another,
 }
 
+/// Whether the times at which answers came can be held against what a meter says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Receipts {
+    /// The host's clock went on steadily.
+    Steady,
+    /// It jumped lately: an answer may seem to have come days before its question was due.
+    Doubted,
+}
+
 /// What is known of a meter besides the values to be judged.
 #[derive(Debug, Clone)]
 pub struct Background {
@@ -53,6 +62,8 @@ pub struct Background {
     pub identity: Identity,
     /// Its clock minus ours at the last check, if there was one that still counts.
     pub clock_offset_seconds: Option<i64>,
+    /// What the times of receipt are good for.
+    pub receipts: Receipts,
     /// Good values of the registers concerned around the slots concerned, at least the nearest before and after; any order.
     pub known: BTreeMap<Obis, Vec<Known>>,
 }

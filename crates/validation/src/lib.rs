@@ -12,6 +12,6 @@ mod single;
 mod succession;
 mod tariffs;
 
-pub use judge::{Background, DemandTimes, Identity, Known, judge};
+pub use judge::{Background, DemandTimes, Identity, Known, Receipts, judge};
 pub use limits::{Connection, Limits, LimitsError};
 pub use rule::Rule;

@@ -2,7 +2,7 @@
 
 use hes_model::{MeterClock, NoValue, Observed, Quantity, Reading, Register, RegisterKind, Series, Unit, registers};
 
-use crate::{Background, DemandTimes, Limits, Rule};
+use crate::{Background, DemandTimes, Limits, Receipts, Rule};
 
 /// Rules `reading` breaks by itself.
 pub(crate) fn broken_alone(reading: &Reading, background: &Background, limits: &Limits) -> Vec<Rule> {
@@ -48,13 +48,15 @@ fn exceeds(power: &Quantity, max_watts: u32) -> bool {
     i128::from(power.mantissa.unsigned_abs()) * 1000 > i128::from(max_watts) * scale
 }
 
-/// A maximum demand of zero may come without a time; any other occurred before its latch and not too long ago.
+/// A maximum demand of zero may come without a time; any other occurred before its latch and not too long ago. One of now is
+/// latched when it is received, of which a clock that jumped tells nothing.
 fn demand_time_fits(reading: &Reading, background: &Background, limits: &Limits) -> bool {
     let Some(MeterClock(occurred)) = reading.occurred else {
         return background.demand_times == DemandTimes::Apart
             || matches!(reading.value, Observed::Number(Quantity { mantissa: 0, .. }));
     };
     let latched = match reading.series {
+        Series::Instant if background.receipts == Receipts::Doubted => return true,
         Series::Instant => background.civil(reading.captured.0),
         Series::Interval(_) | Series::Daily | Series::Monthly => background.civil(reading.slot),
     };
@@ -74,5 +76,5 @@ fn clock_is_implausible(reading: &Reading, background: &Background, limits: &Lim
         let ahead = stamp.duration_since(background.civil(reading.received.0));
         ahead > jiff::SignedDuration::from_secs(limits.clock.future_max_seconds.into())
     });
-    too_far || stamp_in_future
+    too_far || background.receipts == Receipts::Steady && stamp_in_future
 }

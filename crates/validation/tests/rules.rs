@@ -6,7 +6,7 @@ use hes_model::{
     CapturedAt, MeterClock, MeterId, ModelName, NoValue, Obis, Observed, Quality, Quantity, Reading, ReceivedAt,
     Series, Transformers, Unit, UtcMicros, registers,
 };
-use hes_validation::{Background, DemandTimes, Identity, Known, Limits, judge};
+use hes_validation::{Background, DemandTimes, Identity, Known, Limits, Receipts, judge};
 use jiff::civil::date;
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
@@ -48,6 +48,7 @@ fn background() -> Background {
         demand_times: DemandTimes::Told,
         identity: Identity::Unquestioned,
         clock_offset_seconds: None,
+        receipts: Receipts::Steady,
         known: BTreeMap::new(),
     }
 }
@@ -161,7 +162,11 @@ fn v06_marks_values_of_a_clock_that_is_far_off_or_in_the_future() {
     assert_eq!(off(100_000, Series::Instant), "", "a value of now needs no clock of the meter");
     let mut stamped = daily(2, 10_100);
     stamped.meter_clock = Some(MeterClock(date(1970, 1, 4).at(0, 0, 0, 0)));
-    assert_eq!(broken(&[stamped], &with_known(&[(1, 10_000)])), ["V06"]);
+    assert_eq!(broken(&[stamped.clone()], &with_known(&[(1, 10_000)])), ["V06"]);
+    let doubted = |background| Background { receipts: Receipts::Doubted, ..background };
+    assert_eq!(broken(&[stamped], &doubted(with_known(&[(1, 10_000)]))), [""], "which clock is wrong nobody knows");
+    let checked = Background { clock_offset_seconds: Some(3601), ..doubted(with_known(&[(1, 10_000)])) };
+    assert_eq!(broken(&[daily(2, 10_100)], &checked), ["V06"], "a check of the meter's clock stands");
 }
 
 /// Total and tariffs of one latch, from one exchange.

@@ -64,7 +64,7 @@ impl Channel {
 
     fn start_broadcast(&mut self, meter: Arc<Metered>) {
         let link = self.turnstile.link(MeterKey::Everyone, Class::Clock);
-        let notes = Notebook::new(self.desk.zone.clone(), self.desk.wake_up);
+        let notes = Notebook::new(self.desk.zone.clone(), self.desk.wake_up, self.clock.clone());
         let watch = Watch { clock: self.clock.clone(), board: self.shared.board.clone() };
         let task = async move { Done::Broadcast(broadcast(&meter.spec, link, watch, notes).await) };
         let task = self.tasks.spawn(task).id();
