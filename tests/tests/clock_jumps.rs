@@ -266,15 +266,21 @@ fn proven(server: &Server<'_>) -> bool {
     server.get("/api/v1/status")["clock"]["proven"] == json!(true)
 }
 
+/// A server whose clock agrees with the fleet's and is proven by the operator's word.
+fn vouched_for<'a>(site: &'a Site, clock: &ShiftedClock, fleet: &Fleet, shift: i64) -> Server<'a> {
+    clock.set(shift);
+    let server = site.serve_with(|command| clock.govern(command));
+    site.import(fleet);
+    wait_for("the operator's word to count", || proven(&server).then_some(()));
+    server
+}
+
 #[test]
 fn the_time_is_not_broadcast_after_a_jump_until_the_clock_has_settled() {
     let (fleet, noon) = drifting(100);
     let site = Site::new(VOUCHED_FOR);
     let clock = ShiftedClock::new(site.folder());
-    clock.set(noon);
-    let server = site.serve_with(|command| clock.govern(command));
-    site.import(&fleet);
-    wait_for("the operator's word to count", || proven(&server).then_some(()));
+    let server = vouched_for(&site, &clock, &fleet, noon);
     // There and back again: the clock is right, but who would know.
     jump(&server, &clock, noon + 3 * DAY);
     jump(&server, &clock, noon);
@@ -297,10 +303,7 @@ fn a_jump_that_nobody_has_seen_yet_sets_no_meters_clock() {
     let (fleet, noon) = drifting(0);
     let site = Site::new(VOUCHED_FOR);
     let clock = ShiftedClock::new(site.folder());
-    clock.set(noon);
-    let server = site.serve_with(|command| clock.govern(command));
-    site.import(&fleet);
-    wait_for("the operator's word to count", || proven(&server).then_some(()));
+    let server = vouched_for(&site, &clock, &fleet, noon);
     assert_eq!(site.json(&["read", "000000000001", "voltage_a"])["state"], "done");
     // The meters are right and the host is not; to it, they look like meters that a broadcast would set.
     clock.set(noon + 100);
