@@ -157,6 +157,7 @@ impl Line {
     pub fn counters(&self) -> Arc<LineCounters> {
         Arc::clone(&self.counters)
     }
+
     /// When bytes were last heard that belong to no answer: they may be part of one that comes late.
     pub fn last_stray(&self) -> Option<Instant> {
         self.stray

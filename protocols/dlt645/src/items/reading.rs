@@ -581,6 +581,7 @@ impl<'a> Run<'a> {
     fn load(items: &'a Items, fields: &'a [Field], state: RunState, data: Data<'a>) -> Self {
         Self { fields, history: History::Load, ..Self::whole(items, state, data) }
     }
+
     fn load_malformed(items: &'a Items, data: Data<'a>) -> Self {
         Self::load(items, std::slice::from_ref(&items.unknown), RunState::Malformed, data)
     }
